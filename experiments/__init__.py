@@ -1,0 +1,1 @@
+"""Is it better than round-robin, and are we sure?"""

@@ -1,0 +1,1 @@
+"""Tables in, columns out; no I/O."""

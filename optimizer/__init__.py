@@ -1,0 +1,1 @@
+"""Arrays in, plan out; knows nothing of tables, models or requests."""

@@ -1,0 +1,174 @@
+"""Every error RightRep raises on purpose.
+
+RightRepError
+├── InvalidInput        the request can be read but makes no sense
+├── NotFound            the id is well formed and names nothing
+├── Conflict            true when asked, no longer true: somebody else was faster
+│   ├── AlreadyOwned    the lead has an owner
+│   ├── CapacityReached the rep has no slot left
+│   └── KeyReused       same idempotency key or event id, another body
+├── NotSignedIn         no key, or a key that names nobody
+├── NotAllowed          the role may not do this
+├── InfeasiblePlan      capacity, floors and eligibility leave no plan to choose
+├── SolverStopped       the solver ran out of time before it had a plan
+├── TooFewOutcomes      not enough closed decisions to learn from
+├── ModelUnavailable    no champion is published, or its file does not load
+└── StoreUnavailable    the database does not answer
+
+None of them knows about HTTP; ``serving.errors`` maps each to one status code. The
+message is for the person who made the mistake: what is wrong, where, and what to do.
+"""
+
+from collections.abc import Sequence
+
+
+class RightRepError(Exception):
+    """Base of every error RightRep raises on purpose."""
+
+
+class InvalidInput(RightRepError):
+    """The request can be read but makes no sense.
+
+    Attributes:
+        field: The field at fault, dotted, or None when it is the whole.
+        remedy: What to do instead, or None when the message says it.
+    """
+
+    def __init__(
+        self, message: str, *, field: str | None = None, remedy: str | None = None
+    ) -> None:
+        super().__init__(message if remedy is None else f"{message} {remedy}")
+        self.field = field
+        self.remedy = remedy
+
+
+class NotFound(RightRepError):
+    """The id is well formed and names nothing (or nothing of this tenant).
+
+    Attributes:
+        kind: What was looked for: "lead", "rep", "job".
+        key: The id as it was given.
+    """
+
+    def __init__(self, kind: str, key: str) -> None:
+        super().__init__(f"There is no {kind} {key!r}.")
+        self.kind = kind
+        self.key = key
+
+
+class Conflict(RightRepError):
+    """True when asked, no longer true: somebody else was faster."""
+
+
+class AlreadyOwned(Conflict):
+    """The lead has an owner.
+
+    Attributes:
+        lead_id: The lead.
+        owner: The rep who has it.
+    """
+
+    def __init__(self, *, lead_id: str, owner: str) -> None:
+        super().__init__(f"Lead {lead_id} already belongs to rep {owner}.")
+        self.lead_id = lead_id
+        self.owner = owner
+
+
+class CapacityReached(Conflict):
+    """The rep has no slot left.
+
+    Attributes:
+        rep_id: The rep.
+        limit: The limit that was reached: "holding" or "intake".
+    """
+
+    def __init__(self, *, rep_id: str, limit: str) -> None:
+        super().__init__(f"Rep {rep_id} has reached the {limit} limit.")
+        self.rep_id = rep_id
+        self.limit = limit
+
+
+class KeyReused(Conflict):
+    """Same idempotency key or event id, another body.
+
+    Attributes:
+        key: The key that was used before.
+    """
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"The key {key!r} was used before with another body. Use a new key for a "
+            "new request, or send the same body again."
+        )
+        self.key = key
+
+
+class NotSignedIn(RightRepError):
+    """No key, or a key that names nobody."""
+
+
+class NotAllowed(RightRepError):
+    """The role may not do this."""
+
+
+class InfeasiblePlan(RightRepError):
+    """Capacity, floors and eligibility leave no plan to choose.
+
+    Attributes:
+        owed: Leads promised by the load floors of ``reps``.
+        reachable: Leads those reps can be given at most, together.
+        reps: Index of every rep in the colliding set (the min cut), ascending.
+        remedies: What would help, one sentence each.
+    """
+
+    def __init__(
+        self,
+        *,
+        owed: int,
+        reachable: int,
+        reps: Sequence[int] = (),
+        remedies: Sequence[str] = (),
+    ) -> None:
+        advice = " ".join(remedies) or (
+            "Lower a floor, widen eligibility or wait for more leads."
+        )
+        super().__init__(
+            f"Load floors owe {owed} leads to {len(reps)} reps who can be given "
+            f"{reachable} at most. {advice}"
+        )
+        self.owed = owed
+        self.reachable = reachable
+        self.reps = tuple(reps)
+        self.remedies = tuple(remedies)
+
+
+class SolverStopped(RightRepError):
+    """The solver ran out of time before it had a plan."""
+
+
+class TooFewOutcomes(RightRepError):
+    """Not enough closed decisions to learn from.
+
+    Attributes:
+        won: Won training rows found.
+        lost: Lost training rows found.
+        needed: Rows needed of each.
+    """
+
+    def __init__(self, *, won: int, lost: int, needed: int) -> None:
+        super().__init__(
+            f"Training needs {needed} won and {needed} lost decisions whose label "
+            f"window has ended; there are {won} won and {lost} lost. Rules and the "
+            "fallback policy go on answering until there are more."
+        )
+        self.won = won
+        self.lost = lost
+        self.needed = needed
+
+
+class ModelUnavailable(RightRepError):
+    """No champion is published, or its file does not load."""
+
+
+class StoreUnavailable(RightRepError):
+    """The database does not answer."""

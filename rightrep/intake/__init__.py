@@ -1,0 +1,1 @@
+"""Rows in, leads out: readers, mapping, normalising, landing."""

@@ -1,0 +1,1 @@
+"""From logged decisions to a champion."""
