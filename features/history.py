@@ -1,0 +1,172 @@
+"""What is known of one tenant, as tables; every time is datetime64[us, UTC].
+
+The store reads them (``rightrep.store.bulk``), the simulator makes them. Functions here
+and beside take a ``History`` and an instant, and see nothing later than the instant.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from rightrep.errors import InvalidInput
+
+TABLES: Mapping[str, Mapping[str, str]] = {
+    # one row per lead
+    "leads": {
+        "lead_id": "str",
+        "customer_id": "str",
+        "created_at": "time",
+    },
+    # one row per version of a lead's attributes
+    "lead_versions": {
+        "lead_id": "str",
+        "valid_from": "time",
+        "recorded_at": "time",
+        "industry": "str",
+        "company_size": "float",
+        "region": "str",
+        "language": "str",
+        "product": "str",
+        "budget": "float",  # major units of the tenant's currency
+        "deal_value": "float",  # major units of the tenant's currency
+        "channel": "str",
+        "campaign": "str",
+        "stage": "str",
+        "grade": "str",
+        "attributes": "str",  # JSON object of the tenant's own fields
+    },
+    # one row per rep
+    "reps": {
+        "rep_id": "str",
+        "created_at": "time",
+    },
+    # one row per version of a rep's attributes
+    "rep_versions": {
+        "rep_id": "str",
+        "valid_from": "time",
+        "recorded_at": "time",
+        "team": "str",
+        "manager": "str",
+        "region": "str",
+        "languages": "str",  # JSON list
+        "products": "str",  # JSON list
+        "industries": "str",  # JSON list
+        "hired_on": "time",  # midnight UTC of that day
+        "holding_limit": "float",
+        "intake_per_day": "float",
+        "weight": "float",
+        "status": "str",
+    },
+    # one row per decision
+    "decisions": {
+        "decision_id": "str",
+        "lead_id": "str",
+        "rep_id": "str",
+        "decided_at": "time",
+        "recorded_at": "time",
+        "policy": "str",
+        "cause": "str",
+        "propensity": "float",
+        "p_convert": "float",
+    },
+    # one row per outcome; a correction names the event_id it replaces
+    "outcomes": {
+        "event_id": "str",
+        "lead_id": "str",
+        "decision_id": "str",
+        "result": "str",  # "won" or "lost"
+        "closed_at": "time",
+        "recorded_at": "time",
+        "value": "float",  # major units of the tenant's currency; never a feature
+        "replaces": "str",
+    },
+    # one row per activity
+    "activities": {
+        "lead_id": "str",
+        "rep_id": "str",
+        "kind": "str",
+        "happened_at": "time",
+        "recorded_at": "time",
+        "result": "str",
+        "score": "float",
+    },
+    # one row per ownership event
+    "ownership": {
+        "lead_id": "str",
+        "kind": "str",
+        "owner": "str",
+        "previous_owner": "str",
+        "happened_at": "time",
+    },
+    # one row per merge of two leads; undone_at missing while it stands
+    "merges": {
+        "lead_id": "str",
+        "survivor_id": "str",
+        "merged_at": "time",
+        "undone_at": "time",
+    },
+}
+"""Columns of each table and their kinds: str, float or time."""
+
+
+class ArrowTable(Protocol):
+    """As much of ``pyarrow.Table`` as is needed here."""
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The same rows as a frame."""
+        ...
+
+
+_DTYPES = {"str": "str", "float": "float64", "time": "datetime64[us, UTC]"}
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """What is known of one tenant; columns as in ``TABLES``, missing is NaN or NaT."""
+
+    leads: pd.DataFrame
+    lead_versions: pd.DataFrame
+    reps: pd.DataFrame
+    rep_versions: pd.DataFrame
+    decisions: pd.DataFrame
+    outcomes: pd.DataFrame
+    activities: pd.DataFrame
+    ownership: pd.DataFrame
+    merges: pd.DataFrame
+
+    @classmethod
+    def of(cls, tables: Mapping[str, pd.DataFrame | ArrowTable]) -> "History":
+        """From tables by name (pandas, or Arrow); tables not given are empty.
+
+        Raises:
+            InvalidInput: A table lacks a column.
+        """
+        return cls(**{name: _typed(name, tables.get(name)) for name in TABLES})
+
+
+def _typed(name: str, table: pd.DataFrame | ArrowTable | None) -> pd.DataFrame:
+    kinds = TABLES[name]
+    if table is None:
+        return pd.DataFrame(
+            {column: pd.Series(dtype=_DTYPES[kind]) for column, kind in kinds.items()}
+        )
+    frame = table if isinstance(table, pd.DataFrame) else table.to_pandas()
+    absent = [column for column in kinds if column not in frame.columns]
+    if absent:
+        raise InvalidInput(
+            f"The table {name!r} has no column {absent[0]!r}.", field=absent[0]
+        )
+    return pd.DataFrame(
+        {column: _as_kind(frame[column], kind) for column, kind in kinds.items()}
+    ).reset_index(drop=True)
+
+
+def _as_kind(column: pd.Series, kind: str) -> pd.Series:
+    if kind == "time":
+        return pd.to_datetime(column, utc=True).astype("datetime64[us, UTC]")
+    if kind == "float":
+        return column.astype("float64")
+    return column.where(column.notna(), np.nan).astype("str")
