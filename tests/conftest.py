@@ -1,0 +1,74 @@
+"""Fixtures every test may ask for; the store on both of its databases."""
+
+import importlib.util
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+import rightrep.store.schema  # noqa: F401 - puts its tables into the metadata
+from rightrep.store.engine import Store
+from rightrep.store.metadata import metadata
+from tests.postgres import Postgres, running_postgres
+
+if importlib.util.find_spec("rightrep.store.schema_ops") is not None:
+    importlib.import_module("rightrep.store.schema_ops")
+
+settings.register_profile(
+    "rightrep",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("rightrep")
+
+TEMPLATE = "rightrep_template"
+BACKENDS = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One PostgreSQL server per test process, with a migrated template database."""
+    with running_postgres() as server:
+        server.create_database(TEMPLATE)
+        _set_up(server.url(TEMPLATE))
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, to be copied."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    _set_up(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(params=BACKENDS)
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a fresh migrated database; the test runs once on each backend."""
+    if request.param == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
+        yield f"sqlite:///{shutil.copy(template, tmp_path / 'store.db')}"
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    name = f"t{uuid.uuid4().hex}"
+    server.create_database(name, TEMPLATE)
+    yield server.url(name)
+    server.drop_database(name)
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    """A fresh store; the test runs once on each backend."""
+    opened = Store(store_url)
+    yield opened
+    opened.close()
+
+
+def _set_up(url: str) -> None:
+    store = Store(url)
+    with store.connection() as connection:
+        metadata.create_all(connection)
+    store.close()
