@@ -3,7 +3,7 @@
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from enum import Enum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -25,9 +25,10 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-def _text(value: Any) -> Any:
+def _text(value: object) -> object:
     if not isinstance(value, str | datetime | Enum):
-        raise ValueError("must be text")
+        # Pydantic turns a ValueError into an answer, and lets a TypeError through.
+        raise ValueError("must be text")  # noqa: TRY004
     return value
 
 
