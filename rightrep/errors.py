@@ -6,7 +6,9 @@ RightRepError
 ├── Conflict            true when asked, no longer true: somebody else was faster
 │   ├── AlreadyOwned    the lead has an owner
 │   ├── CapacityReached the rep has no slot left
-│   └── KeyReused       same idempotency key or event id, another body
+│   ├── KeyReused       same idempotency key or event id, another body
+│   ├── KeyInUse        the first request with this idempotency key still runs
+│   └── LeaseLost       the job was given to another worker, or cancelled
 ├── NotSignedIn         no key, or a key that names nobody
 ├── NotAllowed          the role may not do this
 ├── InfeasiblePlan      capacity, floors and eligibility leave no plan to choose
@@ -101,6 +103,35 @@ class KeyReused(Conflict):
             "new request, or send the same body again."
         )
         self.key = key
+
+
+class KeyInUse(Conflict):
+    """The first request with this idempotency key still runs.
+
+    Attributes:
+        key: The key.
+        retry_after_seconds: When asking again is worth while.
+    """
+
+    def __init__(self, key: str, *, retry_after_seconds: int) -> None:
+        super().__init__(
+            f"A request with the key {key!r} is still running. Send it again in "
+            f"{retry_after_seconds} s to get its answer."
+        )
+        self.key = key
+        self.retry_after_seconds = retry_after_seconds
+
+
+class LeaseLost(Conflict):
+    """The job was given to another worker, or cancelled; nothing may be kept of it.
+
+    Attributes:
+        job_id: The job.
+    """
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"Job {job_id} is no longer this worker's to finish.")
+        self.job_id = job_id
 
 
 class NotSignedIn(RightRepError):
