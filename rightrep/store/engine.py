@@ -19,7 +19,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from rightrep.domain.ids import TenantId
 from rightrep.errors import InvalidInput, StoreUnavailable
-from rightrep.store.session import ReadSession, SystemSession, WriteSession
+from rightrep.store.session import (
+    ReadSession,
+    SystemReadSession,
+    SystemSession,
+    WriteSession,
+)
 
 _SQLITE_PRAGMAS = (
     "journal_mode=WAL",
@@ -56,13 +61,18 @@ class Store:
         Raises:
             StoreUnavailable: The database does not answer.
         """
-        with _answering(), self._reader.connect() as connection:
-            if not self._is_sqlite:
-                connection.execution_options(
-                    isolation_level="REPEATABLE READ", postgresql_readonly=True
-                )
-            with connection.begin():
-                yield ReadSession(connection, tenant_id)
+        with self._snapshot() as connection:
+            yield ReadSession(connection, tenant_id)
+
+    @contextmanager
+    def system_read(self) -> Iterator[SystemReadSession]:
+        """One snapshot above all tenants; see ``SystemReadSession``.
+
+        Raises:
+            StoreUnavailable: The database does not answer.
+        """
+        with self._snapshot() as connection:
+            yield SystemReadSession(connection)
 
     @contextmanager
     def write(self, tenant_id: TenantId) -> Iterator[WriteSession]:
@@ -94,6 +104,16 @@ class Store:
         self._make_folder()
         with _answering(), self._writer.begin() as connection:
             yield connection
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[Connection]:
+        with _answering(), self._reader.connect() as connection:
+            if not self._is_sqlite:
+                connection.execution_options(
+                    isolation_level="REPEATABLE READ", postgresql_readonly=True
+                )
+            with connection.begin():
+                yield connection
 
     def ping(self) -> None:
         """Ask the database for one row.

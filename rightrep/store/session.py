@@ -85,11 +85,11 @@ class WriteSession(ReadSession):
         return sqlite.insert(table)
 
 
-class SystemSession:
-    """Reads and writes above all tenants, in one transaction.
+class SystemReadSession:
+    """Reads above all tenants, in one consistent snapshot.
 
     For the few functions that come before a tenant is known: finding a key by its
-    hash, claiming the next job, listing tenants.
+    hash, listing tenants.
 
     Attributes:
         connection: The transaction.
@@ -108,3 +108,7 @@ class SystemSession:
     ) -> CursorResult[Any]:
         """Run one statement over all tenants."""
         return self.connection.execute(statement, params)
+
+
+class SystemSession(SystemReadSession):
+    """Reads and writes above all tenants, in one transaction: claiming a job."""
