@@ -1,0 +1,159 @@
+"""One signature, one registry: how a batch of leads is shared out.
+
+Every policy is a function from ``Problem`` to ``Plan``, the same plan for the same
+problem and seed. All but ``optimal`` take the leads in the order of the problem's rows
+(their order of arrival) and look at one lead at a time, so they know nothing of load
+floors; serving gives floors to ``optimal`` alone.
+
+Ties go to who waited longest: most seconds since the last lead, then the smallest
+load, then a lot drawn from the seed, so that no rep gains by an index. Whoever is given
+a lead goes to the back.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import numpy as np
+
+from optimizer import kernels
+from optimizer.optimum import solve
+from optimizer.problem import FloatArray, IntArray, Plan, Problem
+
+Policy = Callable[[Problem], Plan]
+"""A rule from problem to plan."""
+
+
+def round_robin(problem: Problem) -> Plan:
+    """Each lead to the eligible rep with an open slot who waited longest.
+
+    Deterministic, and so of no use to off-policy estimates; a control drawn by lot is
+    ``round_robin_lot``.
+    """
+    rep_of = _blank(problem)
+    kernels.give_in_turn(
+        problem.eligible, problem.capacity.copy(), _turn(problem), rep_of
+    )
+    return Plan.certain(rep_of)
+
+
+def round_robin_lot(problem: Problem) -> Plan:
+    """Round robin whose order within each cycle is drawn by lot; propensities logged.
+
+    Each lead draws among the reps open to it who have not had their turn in this
+    cycle; when all of them have, a new cycle begins for them.
+    """
+    rep_of, propensity = _blank(problem), np.empty(problem.n_leads)
+    kernels.give_in_turn_by_lot(
+        problem.eligible, problem.capacity.copy(), _draws(problem), rep_of, propensity
+    )
+    return Plan(rep_of, propensity)
+
+
+def random(problem: Problem) -> Plan:
+    """Each lead to any eligible rep with an open slot, all equally likely."""
+    rep_of, propensity = _blank(problem), np.empty(problem.n_leads)
+    kernels.give_by_lot(
+        problem.eligible, problem.capacity.copy(), _draws(problem), rep_of, propensity
+    )
+    return Plan(rep_of, propensity)
+
+
+def least_loaded(problem: Problem) -> Plan:
+    """Each lead to the eligible rep with an open slot and least load for the weight.
+
+    Load counts the leads given before in this window and those of this batch.
+    """
+    rep_of = _blank(problem)
+    kernels.give_least_loaded(
+        problem.eligible,
+        problem.capacity.copy(),
+        _load(problem).copy(),
+        _weight(problem),
+        _turn(problem),
+        rep_of,
+    )
+    return Plan.certain(rep_of)
+
+
+def weighted(problem: Problem) -> Plan:
+    """Each lead by smooth weighted round robin: shares as the weights, evenly spread.
+
+    With whole weights and everybody open, each cycle of sum(weight) leads gives every
+    rep exactly its weight. A rep who was given less than its share of the window's
+    load before this batch is given the difference first.
+    """
+    load, weight = _load(problem), _weight(problem)
+    share = weight / weight.sum() if problem.n_reps else weight
+    rep_of = _blank(problem)
+    kernels.give_by_credit(
+        problem.eligible,
+        problem.capacity.copy(),
+        weight,
+        share * load.sum() - load,
+        _turn(problem),
+        rep_of,
+    )
+    return Plan.certain(rep_of)
+
+
+def greedy(problem: Problem) -> Plan:
+    """Each lead, in order of arrival, to the open rep with the highest value."""
+    rep_of = _blank(problem)
+    kernels.give_best_value(
+        problem.value,
+        problem.eligible,
+        problem.capacity.copy(),
+        _turn(problem),
+        rep_of,
+    )
+    return Plan.certain(rep_of)
+
+
+def optimal(problem: Problem) -> Plan:
+    """The plan with the most expected value of all.
+
+    Raises:
+        InfeasiblePlan: The load floors owe more than their reps can be given.
+    """
+    return solve(problem).plan
+
+
+POLICIES: Mapping[str, Policy] = MappingProxyType(
+    {
+        "round_robin": round_robin,
+        "round_robin_lot": round_robin_lot,
+        "random": random,
+        "least_loaded": least_loaded,
+        "weighted": weighted,
+        "greedy": greedy,
+        "optimal": optimal,
+    }
+)
+"""Every policy by name."""
+
+
+def _blank(problem: Problem) -> IntArray:
+    return np.empty(problem.n_leads, np.int64)
+
+
+def _load(problem: Problem) -> IntArray:
+    return np.zeros(problem.n_reps, np.int64) if problem.load is None else problem.load
+
+
+def _weight(problem: Problem) -> FloatArray:
+    return np.ones(problem.n_reps) if problem.weight is None else problem.weight
+
+
+def _draws(problem: Problem) -> FloatArray:
+    """One uniform number per lead, from the seed."""
+    return np.random.default_rng(problem.seed).random(problem.n_leads)
+
+
+def _turn(problem: Problem) -> IntArray:
+    """Place of each rep in the queue, 0 for who waited longest."""
+    waited = np.zeros(problem.n_reps) if problem.waited is None else problem.waited
+    lot = np.random.default_rng(problem.seed).permutation(problem.n_reps)
+    queue = np.lexsort((lot, _load(problem), -waited))
+    turn = np.empty(problem.n_reps, np.int64)
+    turn[queue] = np.arange(problem.n_reps)
+    return turn
