@@ -1,0 +1,221 @@
+"""Leads and the versions of what is known about them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, func, or_, select
+
+from rightrep.domain.ids import ContactId, CustomerId, LeadId
+from rightrep.domain.lead import Lead, LeadAttributes, LeadVersion, Stage
+from rightrep.domain.money import Money
+from rightrep.errors import NotFound
+from rightrep.store.guard import of_tenant
+from rightrep.store.schema import lead_versions, leads
+from rightrep.store.session import ReadSession, WriteSession
+from rightrep.store.sets import any_of, batches
+from rightrep.store.versions import add_versions, in_force
+
+_PLAIN = (
+    "industry",
+    "company_size",
+    "region",
+    "language",
+    "product",
+    "channel",
+    "campaign",
+    "grade",
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LeadRecord:
+    """A lead without what changes about it.
+
+    Attributes:
+        lead_id: Our id.
+        created_at: When the CRM made it; aware UTC.
+        customer_id: Who is behind it, or None.
+        contact_id: Which person there, or None.
+    """
+
+    lead_id: LeadId
+    created_at: datetime
+    customer_id: CustomerId | None = None
+    contact_id: ContactId | None = None
+
+
+def save_leads(session: WriteSession, records: Sequence[LeadRecord]) -> None:
+    """Make leads; of those that are there, set customer and contact where given."""
+    statement = session.insert(leads)
+    new = statement.excluded
+    statement = statement.on_conflict_do_update(
+        index_elements=[leads.c.tenant_id, leads.c.lead_id],
+        set_={
+            "customer_id": func.coalesce(new.customer_id, leads.c.customer_id),
+            "contact_id": func.coalesce(new.contact_id, leads.c.contact_id),
+        },
+        where=or_(
+            new.customer_id.is_distinct_from(leads.c.customer_id),
+            new.contact_id.is_distinct_from(leads.c.contact_id),
+        ),
+    )
+    for batch in batches(sorted(records, key=lambda record: record.lead_id)):
+        session.execute(
+            statement,
+            [
+                {
+                    "lead_id": record.lead_id,
+                    "created_at": record.created_at,
+                    "customer_id": record.customer_id,
+                    "contact_id": record.contact_id,
+                }
+                for record in batch
+            ],
+        )
+
+
+def add_lead_versions(session: WriteSession, versions: Sequence[LeadVersion]) -> int:
+    """Add versions of leads that are there, where something changed.
+
+    Args:
+        session: Where to write.
+        versions: Versions of one lead in the order they were told.
+
+    Returns:
+        Versions added.
+    """
+    return add_versions(session, lead_versions, [_row(v) for v in versions])
+
+
+def upsert_leads(session: WriteSession, given: Sequence[Lead], *, at: datetime) -> int:
+    """Make leads or bring them up to date, as of ``at``.
+
+    Returns:
+        Leads of which something changed.
+    """
+    save_leads(
+        session,
+        [
+            LeadRecord(
+                lead_id=lead.lead_id,
+                created_at=lead.created_at,
+                customer_id=lead.customer_id,
+                contact_id=lead.contact_id,
+            )
+            for lead in given
+        ],
+    )
+    return add_lead_versions(
+        session,
+        [
+            LeadVersion(
+                lead_id=lead.lead_id,
+                valid_from=at,
+                recorded_at=at,
+                attributes=lead.attributes,
+            )
+            for lead in given
+        ],
+    )
+
+
+def get_lead(session: ReadSession, lead_id: LeadId, *, as_of: datetime) -> Lead:
+    """A lead as it was known at ``as_of``.
+
+    Raises:
+        NotFound: There is no such lead.
+    """
+    found = get_leads(session, [lead_id], as_of=as_of)
+    if not found:
+        raise NotFound("lead", lead_id)
+    return found[0]
+
+
+def get_leads(
+    session: ReadSession, lead_ids: Iterable[LeadId], *, as_of: datetime
+) -> list[Lead]:
+    """Leads as they were known at ``as_of``, in the order given; unknown ids left out.
+
+    A lead of which nothing was known then has attributes without values.
+    """
+    wanted = list(dict.fromkeys(lead_ids))
+    found: dict[str, Lead] = {}
+    for batch in batches(wanted):
+        ids = {"ids": list(batch)}
+        versions = {
+            row["lead_id"]: _attributes(row)
+            for row in session.execute(_IN_FORCE, {**ids, "as_of": as_of}).mappings()
+        }
+        for row in session.execute(_LEADS, ids):
+            found[row.lead_id] = Lead(
+                lead_id=row.lead_id,
+                customer_id=row.customer_id,
+                contact_id=row.contact_id,
+                created_at=row.created_at,
+                attributes=versions.get(row.lead_id, LeadAttributes()),
+            )
+    return [found[lead_id] for lead_id in wanted if lead_id in found]
+
+
+def get_lead_versions(session: ReadSession, lead_id: LeadId) -> list[LeadVersion]:
+    """Every version of a lead, oldest first."""
+    return [
+        LeadVersion(
+            lead_id=lead_id,
+            valid_from=row["valid_from"],
+            recorded_at=row["recorded_at"],
+            attributes=_attributes(row),
+        )
+        for row in session.execute(_VERSIONS, {"ids": [lead_id]}).mappings()
+    ]
+
+
+def _row(version: LeadVersion) -> dict[str, Any]:
+    what = version.attributes
+    return {
+        "lead_id": version.lead_id,
+        "valid_from": version.valid_from,
+        "recorded_at": version.recorded_at,
+        **{name: getattr(what, name) for name in _PLAIN},
+        **money_columns("budget", what.budget),
+        **money_columns("deal_value", what.deal_value),
+        "stage": what.stage.value,
+        "attributes": dict(what.attributes),
+    }
+
+
+def _attributes(row: RowMapping) -> LeadAttributes:
+    return LeadAttributes(
+        **{name: row[name] for name in _PLAIN},
+        budget=money_of("budget", row),
+        deal_value=money_of("deal_value", row),
+        stage=Stage(row["stage"]),
+        attributes=row["attributes"],
+    )
+
+
+def money_columns(name: str, money: Money | None) -> dict[str, int | str | None]:
+    """Money as its two columns, ``NAME_minor`` and ``NAME_currency``."""
+    return {
+        f"{name}_minor": None if money is None else money.minor,
+        f"{name}_currency": None if money is None else money.currency,
+    }
+
+
+def money_of(name: str, row: RowMapping) -> Money | None:
+    """The same back from a row."""
+    minor = row[f"{name}_minor"]
+    return None if minor is None else Money(minor, row[f"{name}_currency"])
+
+
+_LEADS = select(
+    leads.c.lead_id, leads.c.customer_id, leads.c.contact_id, leads.c.created_at
+).where(of_tenant(leads), leads.c.lead_id.in_(any_of("ids")))
+_IN_FORCE = in_force(lead_versions)
+_VERSIONS = (
+    select(lead_versions)
+    .where(of_tenant(lead_versions), lead_versions.c.lead_id.in_(any_of("ids")))
+    .order_by(lead_versions.c.valid_from, lead_versions.c.recorded_at)
+)

@@ -1,0 +1,266 @@
+"""Reps, the versions of what is known about them, and the roster of a planning run."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Any
+
+from sqlalchemy import CursorResult, RowMapping, bindparam, select
+
+from rightrep.domain.eligibility import RosterEntry
+from rightrep.domain.ids import RepId
+from rightrep.domain.rep import (
+    Leave,
+    Rep,
+    RepAttributes,
+    RepStatus,
+    RepVersion,
+    Shift,
+)
+from rightrep.errors import NotFound
+from rightrep.store.guard import of_tenant
+from rightrep.store.schema import rep_day, rep_load, rep_versions, reps
+from rightrep.store.session import ReadSession, WriteSession
+from rightrep.store.sets import any_of, batches
+from rightrep.store.versions import add_versions, in_force
+
+_PLAIN = (
+    "team",
+    "manager",
+    "region",
+    "hired_on",
+    "holding_limit",
+    "intake_per_day",
+    "weight",
+    "time_zone",
+)
+_SETS = ("languages", "products", "industries")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RepRecord:
+    """A rep without what changes about them.
+
+    Attributes:
+        rep_id: Our id.
+        name: How people call the rep; personal, so it is here and not in versions.
+        created_at: When the rep was first known here; aware UTC.
+    """
+
+    rep_id: RepId
+    name: str
+    created_at: datetime
+
+
+def save_reps(session: WriteSession, records: Sequence[RepRecord]) -> None:
+    """Make reps; of those that are there, change the name."""
+    statement = session.insert(reps)
+    statement = statement.on_conflict_do_update(
+        index_elements=[reps.c.tenant_id, reps.c.rep_id],
+        set_={"name": statement.excluded.name},
+        where=reps.c.name != statement.excluded.name,
+    )
+    load = session.insert(rep_load).on_conflict_do_nothing()
+    for batch in batches(sorted(records, key=lambda record: record.rep_id)):
+        session.execute(
+            statement,
+            [
+                {"rep_id": r.rep_id, "name": r.name, "created_at": r.created_at}
+                for r in batch
+            ],
+        )
+        session.execute(load, [{"rep_id": r.rep_id, "held": 0} for r in batch])
+
+
+def add_rep_versions(session: WriteSession, versions: Sequence[RepVersion]) -> int:
+    """Add versions of reps that are there, where something changed.
+
+    Args:
+        session: Where to write.
+        versions: Versions of one rep in the order they were told.
+
+    Returns:
+        Versions added.
+    """
+    return add_versions(session, rep_versions, [_row(v) for v in versions])
+
+
+def upsert_reps(session: WriteSession, given: Sequence[Rep], *, at: datetime) -> int:
+    """Make reps or bring them up to date, as of ``at``.
+
+    Returns:
+        Reps of which something changed, names left out.
+    """
+    save_reps(
+        session,
+        [
+            RepRecord(rep_id=rep.rep_id, name=rep.name, created_at=rep.created_at)
+            for rep in given
+        ],
+    )
+    return add_rep_versions(
+        session,
+        [
+            RepVersion(
+                rep_id=rep.rep_id,
+                valid_from=at,
+                recorded_at=at,
+                attributes=rep.attributes,
+            )
+            for rep in given
+        ],
+    )
+
+
+def get_rep(session: ReadSession, rep_id: RepId, *, as_of: datetime) -> Rep:
+    """A rep as known at ``as_of``.
+
+    Raises:
+        NotFound: There is no such rep.
+    """
+    found = get_reps(session, [rep_id], as_of=as_of)
+    if not found:
+        raise NotFound("rep", rep_id)
+    return found[0]
+
+
+def get_reps(
+    session: ReadSession, rep_ids: Iterable[RepId], *, as_of: datetime
+) -> list[Rep]:
+    """Reps as known at ``as_of``, in the order given; unknown ids are left out."""
+    wanted = list(dict.fromkeys(rep_ids))
+    ids = {"ids": wanted}
+    found = _reps(
+        session.execute(_SOME, ids),
+        session.execute(_SOME_VERSIONS, {**ids, "as_of": as_of}),
+    )
+    return [found[rep_id] for rep_id in wanted if rep_id in found]
+
+
+def list_reps(session: ReadSession, *, as_of: datetime) -> list[Rep]:
+    """Every rep as known at ``as_of``, by id; those who left are among them.
+
+    A rep of whom nothing was known then has attributes without values.
+    """
+    found = _reps(
+        session.execute(_ALL), session.execute(_ALL_VERSIONS, {"as_of": as_of})
+    )
+    return list(found.values())
+
+
+def get_rep_versions(session: ReadSession, rep_id: RepId) -> list[RepVersion]:
+    """Every version of a rep, oldest first."""
+    return [
+        RepVersion(
+            rep_id=rep_id,
+            valid_from=row["valid_from"],
+            recorded_at=row["recorded_at"],
+            attributes=_attributes(row),
+        )
+        for row in session.execute(_VERSIONS, {"ids": [rep_id]}).mappings()
+    ]
+
+
+def roster(
+    session: ReadSession, *, as_of: datetime, local_day: date
+) -> list[RosterEntry]:
+    """Every rep who is known at ``as_of``, with the present load, by id.
+
+    Args:
+        session: Where to read.
+        as_of: The instant of the attributes, and the end of waiting.
+        local_day: Day of the tenant's zone whose intake is counted.
+    """
+    load = {row.rep_id: row for row in session.execute(_LOAD, {"local_day": local_day})}
+    entries = []
+    for rep in list_reps(session, as_of=as_of):
+        mine = load.get(rep.rep_id)
+        given_at = (mine and mine.last_given_at) or rep.created_at
+        entries.append(
+            RosterEntry(
+                rep_id=rep.rep_id,
+                attributes=rep.attributes,
+                held=mine.held if mine else 0,
+                taken_today=(mine and mine.taken) or 0,
+                waited_seconds=max(0.0, (as_of - given_at).total_seconds()),
+            )
+        )
+    return entries
+
+
+def _reps(records: CursorResult[Any], versions: CursorResult[Any]) -> dict[RepId, Rep]:
+    known = {row["rep_id"]: _attributes(row) for row in versions.mappings()}
+    return {
+        row.rep_id: Rep(
+            rep_id=row.rep_id,
+            name=row.name,
+            created_at=row.created_at,
+            attributes=known.get(row.rep_id, RepAttributes()),
+        )
+        for row in records
+    }
+
+
+def _row(version: RepVersion) -> dict[str, Any]:
+    what = version.attributes
+    return {
+        "rep_id": version.rep_id,
+        "valid_from": version.valid_from,
+        "recorded_at": version.recorded_at,
+        **{name: getattr(what, name) for name in _PLAIN},
+        **{name: sorted(getattr(what, name)) for name in _SETS},
+        "shifts": [
+            [s.weekday, s.start.isoformat(), s.end.isoformat()] for s in what.shifts
+        ],
+        "leave": [[a.first.isoformat(), a.last.isoformat()] for a in what.leave],
+        "status": what.status.value,
+    }
+
+
+def _attributes(row: RowMapping) -> RepAttributes:
+    return RepAttributes(
+        **{name: row[name] for name in _PLAIN},
+        languages=frozenset(row["languages"]),
+        products=frozenset(row["products"]),
+        industries=frozenset(row["industries"]),
+        shifts=tuple(
+            Shift(weekday, time.fromisoformat(start), time.fromisoformat(end))
+            for weekday, start, end in row["shifts"]
+        ),
+        leave=tuple(
+            Leave(date.fromisoformat(first), date.fromisoformat(last))
+            for first, last in row["leave"]
+        ),
+        status=RepStatus(row["status"]),
+    )
+
+
+_ALL = (
+    select(reps.c.rep_id, reps.c.name, reps.c.created_at)
+    .where(of_tenant(reps))
+    .order_by(reps.c.rep_id)
+)
+_SOME = _ALL.where(reps.c.rep_id.in_(any_of("ids")))
+_ALL_VERSIONS = in_force(rep_versions, some=False)
+_SOME_VERSIONS = in_force(rep_versions)
+_VERSIONS = (
+    select(rep_versions)
+    .where(of_tenant(rep_versions), rep_versions.c.rep_id.in_(any_of("ids")))
+    .order_by(rep_versions.c.valid_from, rep_versions.c.recorded_at)
+)
+_LOAD = (
+    select(
+        rep_load.c.rep_id, rep_load.c.held, rep_load.c.last_given_at, rep_day.c.taken
+    )
+    .outerjoin_from(
+        rep_load,
+        rep_day,
+        (rep_day.c.tenant_id == rep_load.c.tenant_id)
+        & (rep_day.c.rep_id == rep_load.c.rep_id)
+        & (
+            rep_day.c.local_day
+            == bindparam("local_day", type_=rep_day.c.local_day.type)
+        ),
+    )
+    .where(of_tenant(rep_load))
+)

@@ -1,0 +1,78 @@
+"""Many values in one statement: a JSON list as a table, batches, digests of bodies."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+import orjson
+from sqlalchemy import BindParameter, ColumnElement, FromClause, bindparam, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.selectable import ScalarSelect
+
+from rightrep.store.types import Json, to_micros
+
+Item = TypeVar("Item")
+
+BATCH = 5_000
+"""Rows written or looked up at once."""
+
+
+class _each(FunctionElement[str]):  # noqa: N801 - reads as a function
+    """The elements of a JSON list as rows of one column, ``value``."""
+
+    name = "each"
+    inherit_cache = True
+
+
+@compiles(_each, "sqlite")
+def _sqlite_each(element: _each, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    return f"json_each({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_each, "postgresql")
+def _postgresql_each(element: _each, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    return f"jsonb_array_elements_text({compiler.process(element.clauses, **options)})"
+
+
+def list_param(name: str) -> "BindParameter[list[str]]":
+    """A bind parameter that takes a list of texts."""
+    return bindparam(name, type_=Json(), required=True)
+
+
+def given(name: str) -> FromClause:
+    """The texts of the parameter ``name``, a list, as a table with column ``value``.
+
+    The statement is the same for one text and for thousands, and needs one parameter.
+    """
+    return _each(list_param(name)).table_valued("value", name=f"given_{name}")
+
+
+def any_of(name: str) -> "ScalarSelect[str]":
+    """The same as a subquery: ``column.in_(any_of("ids"))``."""
+    return select(given(name).c.value).scalar_subquery()
+
+
+def batches(items: Sequence[Item], size: int = BATCH) -> Iterator[Sequence[Item]]:
+    """Runs of at most ``size`` items."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def digest(body: Mapping[str, object]) -> str:
+    """A hash of a body, the same for equal bodies; 24 hex digits."""
+    text = orjson.dumps(body, default=_plain, option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(text, digest_size=12).hexdigest()
+
+
+def instant(column: ColumnElement[datetime], name: str) -> "BindParameter[datetime]":
+    """A bind parameter that takes an instant, typed like ``column``."""
+    return bindparam(name, type_=column.type, required=True)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return to_micros(value)
+    raise TypeError(f"{type(value).__name__} has no place in a body.")

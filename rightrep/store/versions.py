@@ -1,0 +1,131 @@
+"""Versions of attributes: what was true from when on, and since when it was known."""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import Column, Select, Table, bindparam, func, insert, select
+
+from rightrep.store.guard import of_tenant
+from rightrep.store.session import ReadSession, WriteSession
+from rightrep.store.sets import any_of, batches, digest
+
+KEYS = ("valid_from", "recorded_at")
+_TICK = timedelta(microseconds=1)
+
+
+class _Known(NamedTuple):
+    valid_from: datetime
+    recorded_at: datetime
+    digest: str
+
+
+def add_versions(
+    session: WriteSession, table: Table, rows: Sequence[Mapping[str, Any]]
+) -> int:
+    """Add what changed; a version that says what was known already is left out.
+
+    A version for an instant that has one is a correction: it is told apart, and wins,
+    by being recorded a microsecond later at least.
+
+    Args:
+        session: Where to write.
+        table: ``lead_versions`` or ``rep_versions``.
+        rows: The id, ``valid_from``, ``recorded_at`` and every attribute column of
+            each version; versions of one record in the order they were told.
+
+    Returns:
+        Versions added.
+    """
+    of = _id_column(table).name
+    added = 0
+    for batch in batches(rows):
+        known = _known(session, table, {row[of] for row in batch})
+        news = [new for row in batch if (new := _news(row, known[row[of]]))]
+        if news:
+            session.execute(insert(table), news)
+        added += len(news)
+    return added
+
+
+def in_force(table: Table, *, some: bool = True) -> "Select[Any]":
+    """The version of each record that is true, and known, at ``:as_of``.
+
+    Args:
+        table: ``lead_versions`` or ``rep_versions``.
+        some: Of the records in the list ``:ids`` only, else of all.
+    """
+    of = _id_column(table)
+    rank = func.row_number().over(
+        partition_by=of,
+        order_by=(table.c.valid_from.desc(), table.c.recorded_at.desc()),
+    )
+    as_of = bindparam("as_of", type_=table.c.valid_from.type)
+    ranked = select(table, rank.label("rank")).where(
+        of_tenant(table), table.c.valid_from <= as_of, table.c.recorded_at <= as_of
+    )
+    if some:
+        ranked = ranked.where(of.in_(any_of("ids")))
+    versions = ranked.subquery()
+    return select(versions).where(versions.c.rank == 1)
+
+
+def _id_column(table: Table) -> "Column[Any]":
+    return list(table.primary_key.columns)[1]
+
+
+def _known(
+    session: WriteSession, table: Table, ids: Iterable[str]
+) -> dict[str, list[_Known]]:
+    """Versions of each record, oldest first; on PostgreSQL the records are locked.
+
+    Without the lock two processes could each find the other's version missing.
+    """
+    wanted = {"ids": sorted(ids)}
+    of = _id_column(table)
+    if session.is_postgresql:
+        parent = next(iter(table.foreign_key_constraints)).referred_table
+        own = parent.c[of.name]
+        session.execute(
+            select(own)
+            .where(of_tenant(parent), own.in_(any_of("ids")))
+            .order_by(own)
+            .with_for_update(key_share=True),
+            wanted,
+        )
+    found: dict[str, list[_Known]] = defaultdict(list)
+    for record_id, *version in _rows(session, table, of, wanted):
+        found[record_id].append(_Known(*version))
+    return found
+
+
+def _rows(
+    session: ReadSession, table: Table, of: "Column[Any]", wanted: Mapping[str, Any]
+) -> Iterable[Any]:
+    return session.execute(
+        select(of, table.c.valid_from, table.c.recorded_at, table.c.digest)
+        .where(of_tenant(table), of.in_(any_of("ids")))
+        .order_by(table.c.valid_from, table.c.recorded_at),
+        wanted,
+    )
+
+
+def _news(row: Mapping[str, Any], known: list[_Known]) -> dict[str, Any] | None:
+    """The row to add, noted in ``known``; None when nothing changed."""
+    body = {name: value for name, value in row.items() if name not in KEYS}
+    new = _Known(row["valid_from"], row["recorded_at"], digest(body))
+    place = bisect_right(known, new.valid_from, key=lambda version: version.valid_from)
+    last = known[place - 1] if place else None
+    if last is not None:
+        same_instant = last.valid_from == new.valid_from
+        if last.digest == new.digest and (
+            same_instant or last.recorded_at <= new.recorded_at
+        ):
+            return None
+        if same_instant:
+            later = max(new.recorded_at, last.recorded_at + _TICK)
+            new = new._replace(recorded_at=later)
+    known.insert(place, new)
+    return {**row, "recorded_at": new.recorded_at, "digest": new.digest}
