@@ -41,6 +41,8 @@ bench: .venv/.stamp
 lock:
 	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--all-extras --group pyproject.toml:dev --group pyproject.toml:bench pyproject.toml build.in -o requirements.lock
+	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--constraint requirements.lock --extra train pyproject.toml build.in -o requirements-serve.lock
 
 clean:
 	rm -rf .venv .rightrep build dist
