@@ -121,9 +121,7 @@ class Pairs:
     @cached_property
     def scale(self) -> float:
         """Units per value: the largest power of two that does not overflow."""
-        largest = float(np.abs(self.value).max(initial=0.0))
-        if largest == 0.0:
-            return 1.0
+        largest = float(np.abs(self.value).max(initial=0.0)) or 1.0
         n_nodes = self.n_leads + 2 * self.n_reps + 3
         bits = COST_BITS - np.log2(n_nodes) - np.log2(largest)
         return float(2.0 ** min(np.floor(bits), MOST_BITS))

@@ -76,7 +76,7 @@ class Exchange:
             self.cost[self.stay, sink] = self.cost[sink, self.stay] = 0
 
     def _arc(
-        self, tail: IntArray | int, head: IntArray | int, is_open: IntArray
+        self, tail: IntArray | int, head: IntArray | int, is_open: BoolArray
     ) -> None:
         tails, heads = np.broadcast_arrays(tail, head)
         self.cost[tails[is_open], heads[is_open]] = 0
@@ -119,7 +119,10 @@ def prices_of(problem: Problem, limits: Limits, sharing: Sharing) -> Prices:
         SolverStopped: The sharing is not optimal in whole units.
     """
     exchange = Exchange(problem, limits, sharing)
-    potential = exchange.potentials() / sharing.scale
+    units = exchange.potentials()
+    # A path of roundings is no price: a batch worth nothing has prices of exactly 0.
+    units[np.abs(units) <= len(units)] = 0
+    potential = units / sharing.scale
     rep = potential[: limits.n_reps].copy()
     # Nobody can take a slot that is not there; a price below 0 would only invite.
     rep[limits.high == 0] = np.maximum(rep[limits.high == 0], 0.0)

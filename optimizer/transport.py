@@ -71,9 +71,9 @@ def slot_value(problem: Problem) -> FloatArray:
     if sharing is None:
         raise _broken_floors(problem)
     exchange = Exchange(problem, limits, sharing)
-    gain = -exchange.from_sink()[: problem.n_reps] / sharing.scale
-    full = exchange.load >= problem.capacity
-    return np.where(full, np.maximum(gain, 0.0), 0.0)
+    units = -exchange.from_sink()[: problem.n_reps]
+    gains = (exchange.load >= problem.capacity) & (units > problem.n_reps)
+    return np.where(gains, units / sharing.scale, 0.0)
 
 
 def max_kept_floors(problem: Problem) -> KeptFloors:

@@ -25,12 +25,12 @@ def violations(problem: Problem, plan: Plan) -> list[str]:
         return shape
     return [
         *_eligibility_violations(problem, plan.rep_of),
-        *_load_violations(problem, given(problem, plan)),
+        *_load_violations(problem, loads(problem, plan)),
         *_propensity_violations(plan),
     ]
 
 
-def given(problem: Problem, plan: Plan) -> IntArray:
+def loads(problem: Problem, plan: Plan) -> IntArray:
     """Leads the plan gives to each rep; int64 (n_reps,)."""
     chosen = plan.rep_of[plan.rep_of != UNASSIGNED]
     return np.bincount(chosen, minlength=problem.n_reps).astype(np.int64)
