@@ -1,7 +1,7 @@
 """Jobs: asked for in a transaction, done once, by whoever holds the lease."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -26,6 +26,7 @@ from rightrep.store.jobs import (
     schedule,
 )
 from rightrep.store.session import WriteSession
+from tests.threads import at_once
 
 ACME = TenantId("acme")
 OTHER = TenantId("other")
@@ -258,7 +259,7 @@ def test_one_of_many_askers_at_once_creates_the_job(store: Store) -> None:
         with store.write(ACME) as session:
             answers.append(enqueue(session, "train", {}, at=NOW, open_key="one"))
 
-    together(ask, 8)
+    at_once(*[ask] * 8)
 
     assert sum(is_new for _, is_new in answers) == 1
     assert len({job_id for job_id, _ in answers}) == 1
@@ -280,7 +281,7 @@ def test_no_two_workers_at_once_get_the_same_job(store: Store) -> None:
             with store.write(lease.tenant_id) as session:
                 finish_job(session, lease, at=NOW)
 
-    together(work, 6)
+    at_once(*[work] * 6)
 
     assert sorted(taken) == sorted(wanted)
 
@@ -339,11 +340,3 @@ def test_waiting_grows_up_to_an_hour() -> None:
     assert waits == sorted(waits)
     assert waits[0] == timedelta(seconds=5)
     assert waits[-1] == timedelta(hours=1)
-
-
-def together(task: Callable[[], None], count: int) -> None:
-    threads = [threading.Thread(target=task) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()

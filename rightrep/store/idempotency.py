@@ -1,0 +1,162 @@
+"""Idempotency keys: a request sent twice has one effect and one answer.
+
+The key's row commits with the effect. A twin that comes meanwhile waits for it, and
+then gets the stored answer; if the first is undone, the twin takes its place.
+
+On PostgreSQL the twin waits at the unique key, for as long as it was told. On SQLite
+writers come one after another, so it waits before its transaction begins, as every
+writer does (``engine``: 30 s, then ``StoreUnavailable``).
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from psycopg.errors import LockNotAvailable
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.exc import OperationalError
+
+from rightrep.errors import KeyInUse, KeyReused
+from rightrep.store.guard import of_tenant
+from rightrep.store.schema_ops import idempotency_keys as keys
+from rightrep.store.session import WriteSession
+
+KEPT_FOR = timedelta(hours=24)
+PATIENCE = timedelta(seconds=5)
+_MILLI = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What was answered to a request; pseudonymous ids only, no personal data.
+
+    Attributes:
+        status: HTTP status code.
+        body: The exact bytes.
+        headers: Headers worth repeating.
+        is_replayed: Whether it is the stored answer to an earlier request.
+    """
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    is_replayed: bool = False
+
+
+def answer_once(
+    session: WriteSession,
+    key: str,
+    body_hash: str,
+    effect: Callable[[], Answer],
+    *,
+    at: datetime,
+    patience: timedelta = PATIENCE,
+) -> Answer:
+    """Answer a request that carries a key: by its effect, or as it was answered before.
+
+    An answer that ``effect`` returns is stored, a refusal too (it must have undone its
+    own writes: ``session.savepoint``). An error that it raises leaves the transaction,
+    which undoes the key with everything else, so that the request can be tried again.
+
+    Args:
+        session: The transaction of the effect.
+        key: The sender's key.
+        body_hash: Hash of method, path and body.
+        effect: Does the work in ``session``.
+        at: Now.
+        patience: How long to wait for a twin; PostgreSQL only.
+
+    Raises:
+        KeyReused: The key was used with another body.
+        KeyInUse: The twin is not done yet.
+    """
+    stored = reserve_key(session, key, body_hash, at=at, patience=patience)
+    if stored is not None:
+        return stored
+    answer = effect()
+    keep_answer(session, key, answer)
+    return answer
+
+
+def reserve_key(
+    session: WriteSession,
+    key: str,
+    body_hash: str,
+    *,
+    at: datetime,
+    patience: timedelta = PATIENCE,
+) -> Answer | None:
+    """Take the key for this transaction, or give the answer stored under it.
+
+    Who gets None must end with ``keep_answer`` or undo the transaction.
+
+    Raises:
+        KeyReused: The key was used with another body.
+        KeyInUse: The twin is not done yet.
+    """
+    with _waiting(session, key, patience):
+        if _is_taken(session, key, body_hash, at):
+            return None
+    query = select(keys).where(of_tenant(keys), keys.c.key == key)
+    row = session.execute(query).mappings().one()
+    if row["body_hash"] != body_hash:
+        raise KeyReused(key)
+    return Answer(
+        status=row["status"],
+        body=bytes(row["body"]),
+        headers=row["headers"],
+        is_replayed=True,
+    )
+
+
+def keep_answer(session: WriteSession, key: str, answer: Answer) -> None:
+    """Store the answer under the key that this transaction took."""
+    values = {
+        "status": answer.status,
+        "body": answer.body,
+        "headers": dict(answer.headers),
+    }
+    mine = update(keys).where(of_tenant(keys), keys.c.key == key)
+    session.execute(mine.values(values))
+
+
+def purge_answers(session: WriteSession, *, at: datetime) -> int:
+    """Remove answers whose time is over; returns how many."""
+    expired = delete(keys).where(of_tenant(keys), keys.c.expires_at <= at)
+    return session.execute(expired).rowcount
+
+
+def _is_taken(session: WriteSession, key: str, body_hash: str, at: datetime) -> bool:
+    """Whether the key was free, or its time over, and is now this transaction's."""
+    mine = {"body_hash": body_hash, "expires_at": at + KEPT_FOR}
+    empty = {"status": None, "body": None, "headers": None}
+    taking = session.insert(keys).on_conflict_do_update(
+        index_elements=["tenant_id", "key"],
+        set_=mine | empty,
+        where=keys.c.expires_at <= at,
+    )
+    row = session.execute(taking.returning(keys.c.key), mine | {"key": key}).first()
+    return row is not None
+
+
+@contextmanager
+def _waiting(session: WriteSession, key: str, patience: timedelta) -> Iterator[None]:
+    """Bound the wait for a twin's transaction inside the block."""
+    if not session.is_postgresql:
+        yield
+        return
+    limit = select(func.set_config("lock_timeout", f"{patience / _MILLI:.0f}", True))
+    try:
+        with session.savepoint():
+            before = session.execute(select(func.current_setting("lock_timeout")))
+            previous = before.scalar_one()
+            session.execute(limit)
+            yield
+            session.execute(select(func.set_config("lock_timeout", previous, True)))
+    except OperationalError as error:
+        if not isinstance(error.orig, LockNotAvailable):
+            raise
+        seconds = max(1, math.ceil(patience.total_seconds()))
+        raise KeyInUse(key, retry_after_seconds=seconds) from error
