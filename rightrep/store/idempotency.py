@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from psycopg.errors import LockNotAvailable
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import RowMapping, delete, func, select, update
 from sqlalchemy.exc import OperationalError
 
 from rightrep.errors import KeyInUse, KeyReused
 from rightrep.store.guard import of_tenant
 from rightrep.store.schema_ops import idempotency_keys as keys
-from rightrep.store.session import WriteSession
+from rightrep.store.session import ReadSession, WriteSession
 
 KEPT_FOR = timedelta(hours=24)
 PATIENCE = timedelta(seconds=5)
@@ -100,15 +100,25 @@ def reserve_key(
         if _is_taken(session, key, body_hash, at):
             return None
     query = select(keys).where(of_tenant(keys), keys.c.key == key)
-    row = session.execute(query).mappings().one()
-    if row["body_hash"] != body_hash:
-        raise KeyReused(key)
-    return Answer(
-        status=row["status"],
-        body=bytes(row["body"]),
-        headers=row["headers"],
-        is_replayed=True,
+    return _replayed(session.execute(query).mappings().one(), key, body_hash)
+
+
+def stored_answer(
+    session: ReadSession, key: str, body_hash: str, *, at: datetime
+) -> Answer | None:
+    """The answer stored under a key, before any work is done; None when there is none.
+
+    Raises:
+        KeyReused: The key was used with another body.
+    """
+    query = select(keys).where(
+        of_tenant(keys),
+        keys.c.key == key,
+        keys.c.expires_at > at,
+        keys.c.status.is_not(None),
     )
+    row = session.execute(query).mappings().one_or_none()
+    return None if row is None else _replayed(row, key, body_hash)
 
 
 def keep_answer(session: WriteSession, key: str, answer: Answer) -> None:
@@ -126,6 +136,17 @@ def purge_answers(session: WriteSession, *, at: datetime) -> int:
     """Remove answers whose time is over; returns how many."""
     expired = delete(keys).where(of_tenant(keys), keys.c.expires_at <= at)
     return session.execute(expired).rowcount
+
+
+def _replayed(row: RowMapping, key: str, body_hash: str) -> Answer:
+    if row["body_hash"] != body_hash:
+        raise KeyReused(key)
+    return Answer(
+        status=row["status"],
+        body=bytes(row["body"]),
+        headers=row["headers"],
+        is_replayed=True,
+    )
 
 
 def _is_taken(session: WriteSession, key: str, body_hash: str, at: datetime) -> bool:
