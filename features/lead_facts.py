@@ -1,0 +1,152 @@
+"""What is known of leads and their customers, ready to be asked as of any instant."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from features.as_of import FloatArray, IntArray, Log, Tally, in_force, instants
+from features.codes import Coded, codes_of
+from features.history import History
+from features.merges import Merges
+from features.results import Results
+
+TEXTS = (
+    "industry",
+    "region",
+    "language",
+    "product",
+    "channel",
+    "campaign",
+    "stage",
+    "grade",
+)
+"""Columns of a lead's version that are texts."""
+
+NUMBERS = ("company_size", "budget", "deal_value")
+"""Columns of a lead's version that are numbers."""
+
+TOUCHES = ("call", "message", "meeting", "visit")
+"""Kinds of activity in which a rep and a lead meet."""
+
+
+@dataclass(frozen=True, eq=False)
+class LeadFacts:
+    """Leads, their versions, activities and customers.
+
+    Attributes:
+        ids: Lead ids; a lead's code is its place here.
+        created_at: int64 (n_leads,).
+        customer: Code of each lead's customer; a lead without one is its own.
+        customer_ids: Customer ids by code.
+        merges: Which leads are one and the same, and when.
+        versions: Versions in force, by lead.
+        valid_from: When each version became true; int64 (n_versions,).
+        texts: Text columns of the versions.
+        numbers: Number columns of the versions; float64 (n_versions,) each.
+        attributes: The tenant's own fields as JSON; one per version.
+        touches: Calls, messages, meetings and visits, by lead.
+        page_views: Page views, by lead.
+        surveys: Surveys with a score, by lead.
+        survey_score: Score of each survey; float64.
+        given: Decisions, by lead.
+        arrivals: Leads, by customer.
+        wins: +1 and -1 of known wins, by customer.
+        won: Wins when they were first known, by customer.
+    """
+
+    ids: pd.Index
+    created_at: IntArray
+    customer: IntArray
+    customer_ids: pd.Index
+    merges: Merges
+    versions: Log
+    valid_from: IntArray
+    texts: Mapping[str, Coded]
+    numbers: Mapping[str, FloatArray]
+    attributes: pd.Series
+    touches: Log
+    page_views: Log
+    surveys: Log
+    survey_score: FloatArray
+    given: Log
+    arrivals: Log
+    wins: Tally
+    won: Log
+
+    @classmethod
+    def of(cls, history: History) -> "LeadFacts":
+        """From a tenant's history, or from the part of it that concerns some leads."""
+        leads, versions = history.leads, history.lead_versions
+        ids = pd.Index(leads["lead_id"])
+        created = instants(leads["created_at"])
+        own = leads["customer_id"].fillna(leads["lead_id"])
+        customer, customer_ids = pd.factorize(own)
+        customer = customer.astype(np.int64)
+        valid_from = instants(versions["valid_from"])
+        wins, won = _customer_wins(history, ids, customer)
+        touches, page_views, surveys, score = _activities(history.activities, ids)
+        return cls(
+            ids=ids,
+            created_at=created,
+            customer=customer,
+            customer_ids=pd.Index(customer_ids),
+            merges=Merges.of(history.merges, ids),
+            versions=in_force(
+                codes_of(ids, versions["lead_id"]),
+                valid_from,
+                instants(versions["recorded_at"]),
+            ),
+            valid_from=valid_from,
+            texts={name: Coded.of(versions[name]) for name in TEXTS},
+            numbers={name: versions[name].to_numpy(np.float64) for name in NUMBERS},
+            attributes=versions["attributes"],
+            touches=touches,
+            page_views=page_views,
+            surveys=surveys,
+            survey_score=score,
+            given=_given(history.decisions, ids),
+            arrivals=Log.of(customer, created),
+            wins=wins,
+            won=won,
+        )
+
+
+def _given(decisions: pd.DataFrame, ids: pd.Index) -> Log:
+    known = np.maximum(
+        instants(decisions["decided_at"]), instants(decisions["recorded_at"])
+    )
+    return Log.of(codes_of(ids, decisions["lead_id"]), known)
+
+
+def _activities(
+    activities: pd.DataFrame, ids: pd.Index
+) -> tuple[Log, Log, Log, FloatArray]:
+    lead = codes_of(ids, activities["lead_id"])
+    known = np.maximum(
+        instants(activities["happened_at"]), instants(activities["recorded_at"])
+    )
+    kind = activities["kind"]
+    score = activities["score"].to_numpy(np.float64)
+    touch = kind.isin(TOUCHES).to_numpy()
+    view = (kind == "page_view").to_numpy()
+    survey = (kind == "survey").to_numpy() & ~np.isnan(score)
+    return (
+        Log.of(np.where(touch, lead, -1), known),
+        Log.of(np.where(view, lead, -1), known),
+        Log.of(np.where(survey, lead, -1), known),
+        score,
+    )
+
+
+def _customer_wins(
+    history: History, ids: pd.Index, customer: IntArray
+) -> tuple[Tally, Log]:
+    lead = codes_of(ids, history.outcomes["lead_id"])
+    subject, at, change = Results.of(history.outcomes, lead).win_changes()
+    who = customer[subject]
+    return (
+        Tally.of(who, at, [change.astype(np.float64)]),
+        Log.of(np.where(change > 0, who, -1), at),
+    )
