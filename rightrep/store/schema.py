@@ -288,6 +288,7 @@ ownership_events = Table(
     Column("cause", Words(), nullable=False),
     Column("actor", Key(), nullable=False),
     Column("happened_at", UtcDateTime(), nullable=False),
+    Column("local_day", Date),
     PrimaryKeyConstraint("tenant_id", "event_id"),
     UniqueConstraint("tenant_id", "lead_id", "revision"),
     CheckConstraint("revision > 0", name="revision"),

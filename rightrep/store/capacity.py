@@ -1,0 +1,225 @@
+"""Taking leads: capacity is reserved in the database, whoever else is asking.
+
+A lead goes to one rep, and no rep goes over a limit: a holding limit, and an intake per
+local day. The caller owns the transaction.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from math import inf
+
+from sqlalchemy import bindparam, select
+
+from rightrep.domain.decision import Decision
+from rightrep.domain.ids import LeadId, RepId
+from rightrep.domain.ownership import OwnershipKind
+from rightrep.errors import AlreadyOwned, CapacityReached, NotFound
+from rightrep.store.decisions import log_decisions
+from rightrep.store.exclusions import Exclusions
+from rightrep.store.guard import of_tenant
+from rightrep.store.projection import Change, Owned, apply, lock_leads, not_before
+from rightrep.store.schema import rep_day, rep_load
+from rightrep.store.session import WriteSession
+from rightrep.store.sets import any_of
+
+Refused = AlreadyOwned | CapacityReached | NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many leads a rep may take.
+
+    Attributes:
+        holding: Open leads owned at once; None is no limit.
+        intake_per_day: Leads given on one local day; None is no limit.
+    """
+
+    holding: int | None = None
+    intake_per_day: int | None = None
+
+
+NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A decision that could not be carried out.
+
+    Attributes:
+        decision: As it was asked for; it was not logged.
+        why: The owner who was faster, the limit that was reached, or what is unknown.
+    """
+
+    decision: Decision
+    why: Refused
+
+
+def take_lead(
+    session: WriteSession,
+    decision: Decision,
+    *,
+    limits: Limits,
+    local_day: date,
+    kind: OwnershipKind = OwnershipKind.ASSIGNED,
+    exclusions: Exclusions | None = None,
+) -> None:
+    """Carry out one decision: slot, owner, event and decision, or nothing at all.
+
+    Args:
+        session: Where to write.
+        decision: What was decided.
+        limits: Limits of its rep.
+        local_day: Day of the tenant's zone whose intake it uses up.
+        kind: ``ASSIGNED``, or ``CLAIMED`` when the rep took it.
+        exclusions: Codes of this one decision.
+
+    Raises:
+        AlreadyOwned: Somebody has the lead.
+        CapacityReached: The rep has no slot left.
+        NotFound: There is no such lead or rep.
+    """
+    # A refusal gives back its locks with the savepoint, so that the caller may try
+    # the next rep without waiting in a ring with somebody who does the same.
+    with session.savepoint():
+        returned = take_leads(
+            session,
+            [decision],
+            limits={decision.rep_id: limits},
+            local_day=local_day,
+            kind=kind,
+            exclusions=exclusions,
+        )
+        if returned:
+            raise returned[0].why
+
+
+def take_leads(
+    session: WriteSession,
+    made: Sequence[Decision],
+    *,
+    limits: Mapping[RepId, Limits],
+    local_day: date,
+    kind: OwnershipKind = OwnershipKind.ASSIGNED,
+    exclusions: Exclusions | None = None,
+) -> list[Returned]:
+    """Carry out a whole plan: every decision that still can be, in the order given.
+
+    Args:
+        session: Where to write.
+        made: Decisions, at most one per lead.
+        limits: Limits by rep; a rep who is not there has none.
+        local_day: Day of the tenant's zone whose intake they use up.
+        kind: ``ASSIGNED``, or ``CLAIMED`` when reps took them.
+        exclusions: Codes of each decision, in the same order.
+
+    Returns:
+        The decisions that could not be carried out, and why; the rest stands.
+    """
+    states = lock_leads(session, (decision.lead_id for decision in made))
+    rooms = _lock_rooms(session, {d.rep_id for d in made}, limits, local_day)
+    given: dict[LeadId, RepId] = {}
+    returned: list[Returned] = []
+    carried: list[int] = []
+    for place, decision in enumerate(made):
+        why = _refusal(decision, states, rooms, given)
+        if why is not None:
+            returned.append(Returned(decision, why))
+            continue
+        rooms[decision.rep_id].take()
+        given[decision.lead_id] = decision.rep_id
+        carried.append(place)
+    if exclusions is not None:
+        exclusions = Exclusions(exclusions.reps, exclusions.codes[carried])
+    stands = [made[place] for place in carried]
+    log_decisions(session, stands, exclusions=exclusions)
+    apply(session, states, [_taking(d, states, kind, local_day) for d in stands])
+    return returned
+
+
+@dataclass(slots=True)
+class _Room:
+    """Slots a rep has left: of the holding limit, of the day's intake."""
+
+    holding: float
+    intake: float
+
+    def take(self) -> None:
+        self.holding -= 1
+        self.intake -= 1
+
+
+def _lock_rooms(
+    session: WriteSession,
+    rep_ids: Iterable[RepId],
+    limits: Mapping[RepId, Limits],
+    local_day: date,
+) -> dict[RepId, _Room]:
+    """Slots left of each rep who exists; ours alone until we are done."""
+    ids = {"ids": sorted(rep_ids)}
+    loads = session.execute(_LOCK_LOADS, ids).all()
+    # Who adds to a rep's day has locked the rep's load: this is the last word.
+    days = session.execute(_DAYS, {**ids, "local_day": local_day})
+    taken: dict[str, int] = {row.rep_id: row.taken for row in days}
+    rooms = {}
+    for row in loads:
+        limit = limits.get(row.rep_id, NO_LIMITS)
+        rooms[row.rep_id] = _Room(
+            holding=inf if limit.holding is None else limit.holding - row.held,
+            intake=inf
+            if limit.intake_per_day is None
+            else limit.intake_per_day - taken.get(row.rep_id, 0),
+        )
+    return rooms
+
+
+def _refusal(
+    decision: Decision,
+    states: Mapping[LeadId, Owned],
+    rooms: Mapping[RepId, _Room],
+    given: Mapping[LeadId, RepId],
+) -> Refused | None:
+    lead_id, rep_id = decision.lead_id, decision.rep_id
+    if lead_id not in states:
+        return NotFound("lead", lead_id)
+    owner = given.get(lead_id) or states[lead_id].owner
+    if owner is not None:
+        return AlreadyOwned(lead_id=lead_id, owner=owner)
+    if rep_id not in rooms:
+        return NotFound("rep", rep_id)
+    if rooms[rep_id].holding < 1:
+        return CapacityReached(rep_id=rep_id, limit="holding")
+    if rooms[rep_id].intake < 1:
+        return CapacityReached(rep_id=rep_id, limit="intake")
+    return None
+
+
+def _taking(
+    decision: Decision,
+    states: Mapping[LeadId, Owned],
+    kind: OwnershipKind,
+    local_day: date,
+) -> Change:
+    return Change(
+        lead_id=decision.lead_id,
+        kind=kind,
+        owner=decision.rep_id,
+        at=not_before(decision.decided_at, states[decision.lead_id]),
+        actor=decision.actor,
+        cause=decision.cause.value,
+        decision_id=decision.decision_id,
+        local_day=local_day,
+    )
+
+
+_LOCK_LOADS = (
+    select(rep_load.c.rep_id, rep_load.c.held)
+    .where(of_tenant(rep_load), rep_load.c.rep_id.in_(any_of("ids")))
+    .order_by(rep_load.c.rep_id)
+    .with_for_update()
+)
+_DAYS = select(rep_day.c.rep_id, rep_day.c.taken).where(
+    of_tenant(rep_day),
+    rep_day.c.rep_id.in_(any_of("ids")),
+    rep_day.c.local_day == bindparam("local_day", type_=rep_day.c.local_day.type),
+)

@@ -1,0 +1,326 @@
+"""Ownership events and what they add up to: owners, held leads, intake of the day.
+
+Every change of ownership goes through ``apply``, which appends the events and brings
+``ownership``, ``rep_load`` and ``rep_day`` along in the same transaction. Locks are
+taken in one order, so that transactions wait for each other and never in a ring: leads
+by id, then reps by id.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    BindParameter,
+    Insert,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from rightrep.domain.ids import DecisionId, LeadId, RepId, new_id
+from rightrep.domain.ownership import OwnershipKind
+from rightrep.store.guard import of_tenant
+from rightrep.store.schema import leads, ownership, ownership_events, rep_day, rep_load
+from rightrep.store.session import WriteSession
+from rightrep.store.sets import any_of, batches
+
+GIVES_BACK = frozenset(
+    {OwnershipKind.DECLINED, OwnershipKind.OVERRIDDEN, OwnershipKind.UNDONE}
+)
+"""After these it is as if the rep had never been given the lead that day."""
+
+
+class Owned(NamedTuple):
+    """A lead's row of ``ownership``.
+
+    Attributes:
+        owner: The rep who has the lead, or None.
+        holding: Whether the lead counts against the owner's holding limit.
+        since: When this began; aware UTC; None before the first event.
+        taken_on: Local day whose intake the lead used up, or None.
+        decision_id: The decision behind it, or None.
+        revision: Events so far.
+    """
+
+    owner: RepId | None = None
+    holding: bool = False
+    since: datetime | None = None
+    taken_on: date | None = None
+    decision_id: DecisionId | None = None
+    revision: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """One change of a lead's ownership, about to be written.
+
+    Attributes:
+        lead_id: The lead.
+        kind: What happens.
+        owner: The rep who has the lead afterwards, or None.
+        at: When; aware UTC.
+        actor: Who does it.
+        cause: Why.
+        decision_id: The decision behind it, or None.
+        local_day: Day whose intake the lead uses up, or None.
+        previous_owner: Who had the lead before; read only of a change that happened
+            before the present state began.
+        event_id: Id of the event; made when not given.
+    """
+
+    lead_id: LeadId
+    kind: OwnershipKind
+    owner: RepId | None
+    at: datetime
+    actor: str
+    cause: str
+    decision_id: DecisionId | None = None
+    local_day: date | None = None
+    previous_owner: RepId | None = None
+    event_id: str | None = None
+
+
+def lock_leads(
+    session: WriteSession, lead_ids: Iterable[LeadId]
+) -> dict[LeadId, Owned]:
+    """Who has each of these leads; nobody else can change it until we are done.
+
+    Returns:
+        One entry per lead that exists.
+    """
+    states: dict[LeadId, Owned] = {}
+    for batch in batches(sorted(set(lead_ids))):
+        ids = {"ids": list(batch)}
+        if session.is_postgresql:
+            # A statement of its own: one that waited for the lock and read the owner
+            # besides would read it as it was before the wait.
+            session.execute(_LOCK_LEADS, ids)
+        for row in session.execute(_STATES, ids):
+            states[row.lead_id] = Owned(*row[1:]) if row.revision else Owned()
+    return states
+
+
+def apply(
+    session: WriteSession, states: dict[LeadId, Owned], changes: Sequence[Change]
+) -> None:
+    """Write changes of leads that are locked, and what they add up to.
+
+    Args:
+        session: Where to write.
+        states: From ``lock_leads``; brought up to date here.
+        changes: Changes of one lead in the order they happened. One that happened
+            before the lead's present state began is history: it is logged and leaves
+            the state alone.
+    """
+    tally = _Tally()
+    events = [_event(change, states, tally) for change in changes]
+    touched = sorted({change.lead_id for change in changes})
+    for batch in batches(events):
+        session.execute(insert(ownership_events), batch)
+    _write_states(session, [(lead_id, states[lead_id]) for lead_id in touched])
+    tally.write(session)
+
+
+def not_before(at: datetime, state: Owned) -> datetime:
+    """``at``, or the start of the present state: we write no history of our own."""
+    return at if state.since is None else max(at, state.since)
+
+
+class _Tally:
+    """What changes do to reps."""
+
+    def __init__(self) -> None:
+        self.held: Counter[RepId] = Counter()
+        self.taken: Counter[tuple[RepId, date]] = Counter()
+        self.given_at: dict[RepId, datetime] = {}
+
+    def note(self, before: Owned, after: Owned, kind: OwnershipKind) -> None:
+        """A lead went from one state to another."""
+        if before.owner is not None:
+            self.held[before.owner] -= before.holding
+        if after.owner is not None:
+            self.held[after.owner] += after.holding
+        if after.owner == before.owner:
+            return
+        if before.owner and before.taken_on and kind in GIVES_BACK:
+            self.taken[before.owner, before.taken_on] -= 1
+        if after.owner and after.taken_on:
+            self.taken[after.owner, after.taken_on] += 1
+        if after.owner and after.since and kind not in _NOT_GIVEN:
+            last = self.given_at.get(after.owner, after.since)
+            self.given_at[after.owner] = max(last, after.since)
+
+    def write(self, session: WriteSession) -> None:
+        """Bring ``rep_load`` and ``rep_day`` along, reps in order."""
+        loads = [
+            {"of": rep, "more": self.held[rep], "given_at": self.given_at.get(rep)}
+            for rep in sorted(self.held.keys() | self.given_at.keys())
+            if self.held[rep] or rep in self.given_at
+        ]
+        if loads:
+            session.execute(_ADD_LOAD, loads)
+        days = sorted((key, count) for key, count in self.taken.items() if count)
+        more = [_day(key, count) for key, count in days if count > 0]
+        fewer = [_day(key, count) for key, count in days if count < 0]
+        if more:
+            session.execute(_take_more(session), [_plain(row) for row in more])
+        if fewer:
+            session.execute(_TAKE_FEWER, fewer)
+
+
+def _day(key: tuple[RepId, date], count: int) -> dict[str, Any]:
+    rep, day = key
+    return {"of": rep, "on": day, "more": count}
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {"rep_id": row["of"], "local_day": row["on"], "taken": row["more"]}
+
+
+def _take_more(session: WriteSession) -> Insert:
+    statement = session.insert(rep_day)
+    return statement.on_conflict_do_update(
+        index_elements=list(rep_day.primary_key),
+        set_={"taken": rep_day.c.taken + statement.excluded.taken},
+    )
+
+
+def _event(
+    change: Change, states: dict[LeadId, Owned], tally: _Tally
+) -> dict[str, Any]:
+    """The event of one change; its effect is noted in ``states`` and ``tally``."""
+    before = states[change.lead_id]
+    after = _after(before, change)
+    states[change.lead_id] = after
+    is_history = before.since is not None and change.at < before.since
+    if not is_history:
+        tally.note(before, after, change.kind)
+    return {
+        "event_id": change.event_id or new_id(change.at),
+        "lead_id": change.lead_id,
+        "revision": after.revision,
+        "kind": change.kind.value,
+        "owner": change.owner,
+        "previous_owner": change.previous_owner if is_history else before.owner,
+        "decision_id": change.decision_id,
+        "cause": change.cause,
+        "actor": change.actor,
+        "happened_at": change.at,
+        "local_day": change.local_day,
+    }
+
+
+def _after(before: Owned, change: Change) -> Owned:
+    revision = before.revision + 1
+    if before.since is not None and change.at < before.since:
+        return before._replace(revision=revision)
+    same = change.owner == before.owner
+    # A closed lead stays closed when it changes hands, not when it was free between.
+    open_before = before.holding or before.owner is None
+    closes = change.kind is OwnershipKind.CLOSED
+    return Owned(
+        owner=change.owner,
+        holding=change.owner is not None and open_before and not closes,
+        since=change.at,
+        taken_on=before.taken_on if same else change.local_day,
+        decision_id=change.decision_id or (before.decision_id if same else None),
+        revision=revision,
+    )
+
+
+def rebuild_projection(session: WriteSession) -> None:
+    """Make ``ownership``, ``rep_load`` and ``rep_day`` anew from the events alone."""
+    states: dict[LeadId, Owned] = {}
+    tally = _Tally()
+    for row in session.execute(_EVENTS):
+        change = Change(
+            lead_id=row.lead_id,
+            kind=OwnershipKind(row.kind),
+            owner=row.owner,
+            at=row.happened_at,
+            actor=row.actor,
+            cause=row.cause,
+            decision_id=row.decision_id,
+            local_day=row.local_day,
+        )
+        states.setdefault(row.lead_id, Owned())
+        _event(change, states, tally)
+    session.execute(delete(ownership).where(of_tenant(ownership)))
+    session.execute(delete(rep_day).where(of_tenant(rep_day)))
+    session.execute(
+        update(rep_load).where(of_tenant(rep_load)).values(held=0, last_given_at=None)
+    )
+    _write_states(session, sorted(states.items()))
+    tally.write(session)
+
+
+def _write_states(
+    session: WriteSession, states: Sequence[tuple[LeadId, Owned]]
+) -> None:
+    statement = session.insert(ownership)
+    statement = statement.on_conflict_do_update(
+        index_elements=list(ownership.primary_key),
+        set_={name: statement.excluded[name] for name in Owned._fields},
+    )
+    for batch in batches(states):
+        session.execute(
+            statement,
+            [{"lead_id": lead_id, **state._asdict()} for lead_id, state in batch],
+        )
+
+
+_NOT_GIVEN = frozenset({OwnershipKind.MERGED, OwnershipKind.UNDONE})
+_LOCK_LEADS = (
+    select(leads.c.lead_id)
+    .where(of_tenant(leads), leads.c.lead_id.in_(any_of("ids")))
+    .order_by(leads.c.lead_id)
+    .with_for_update(key_share=True)
+)
+_STATES = (
+    select(leads.c.lead_id, *(ownership.c[name] for name in Owned._fields))
+    .outerjoin_from(
+        leads,
+        ownership,
+        and_(
+            ownership.c.tenant_id == leads.c.tenant_id,
+            ownership.c.lead_id == leads.c.lead_id,
+        ),
+    )
+    .where(of_tenant(leads), leads.c.lead_id.in_(any_of("ids")))
+)
+_GIVEN_AT: "BindParameter[datetime]" = bindparam(
+    "given_at", type_=rep_load.c.last_given_at.type
+)
+_ADD_LOAD = (
+    update(rep_load)
+    .where(of_tenant(rep_load), rep_load.c.rep_id == bindparam("of"))
+    .values(
+        held=rep_load.c.held + bindparam("more", type_=rep_load.c.held.type),
+        last_given_at=case(
+            (rep_load.c.last_given_at > _GIVEN_AT, rep_load.c.last_given_at),
+            else_=func.coalesce(_GIVEN_AT, rep_load.c.last_given_at),
+        ),
+    )
+)
+_TAKE_FEWER = (
+    update(rep_day)
+    .where(
+        of_tenant(rep_day),
+        rep_day.c.rep_id == bindparam("of"),
+        rep_day.c.local_day == bindparam("on", type_=rep_day.c.local_day.type),
+    )
+    .values(taken=rep_day.c.taken + bindparam("more", type_=rep_day.c.taken.type))
+)
+_EVENTS = (
+    select(ownership_events)
+    .where(of_tenant(ownership_events))
+    .order_by(ownership_events.c.lead_id, ownership_events.c.revision)
+)
