@@ -1,6 +1,6 @@
 """Types that several routes speak: strict, and nothing unknown is let in."""
 
-from datetime import datetime
+from datetime import date, time
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 from typing import Annotated, TypeVar
@@ -25,8 +25,9 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-def _text(value: object) -> object:
-    if not isinstance(value, str | datetime | Enum):
+def text_only(value: object) -> object:
+    """Refuse numbers where text is meant, such as a time stamp for a date."""
+    if not isinstance(value, str | date | time | Enum):
         # Pydantic turns a ValueError into an answer, and lets a TypeError through.
         raise ValueError("must be text")  # noqa: TRY004
     return value
@@ -63,12 +64,12 @@ Key = Annotated[
 ]
 """One of our ids, or the CRM's own id."""
 
-Instant = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_text)]
+Instant = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(text_only)]
 """RFC 3339 with a zone."""
 
 E = TypeVar("E", bound=Enum)
 
-Word = Annotated[E, Field(strict=False), BeforeValidator(_text)]
+Word = Annotated[E, Field(strict=False), BeforeValidator(text_only)]
 """One of a fixed set of words."""
 
 

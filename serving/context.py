@@ -1,0 +1,36 @@
+"""What every way in shares: the parts of one running process, joined in one place."""
+
+from dataclasses import dataclass, field
+
+from rightrep.clock import Clock, SystemClock
+from rightrep.settings import Settings
+from rightrep.store.engine import Store
+from serving.observe import Metrics
+from serving.usecases.advice import Advisers
+
+
+@dataclass(frozen=True)
+class Context:
+    """The parts of one process.
+
+    Attributes:
+        settings: What was set from outside.
+        store: The database.
+        clock: The time.
+        metrics: What the process says about itself.
+        advisers: What each tenant's model says, kept in memory.
+    """
+
+    settings: Settings
+    store: Store
+    clock: Clock
+    metrics: Metrics = field(default_factory=Metrics)
+    advisers: Advisers = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "advisers", Advisers(self.store, self.clock))
+
+    @classmethod
+    def of(cls, settings: Settings, clock: Clock | None = None) -> "Context":
+        """The real parts; nothing connects yet."""
+        return cls(settings, Store(settings.store_url), clock or SystemClock())
