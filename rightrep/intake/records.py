@@ -1,0 +1,300 @@
+"""Typed rows as records, one dataclass per kind, ready to land."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from rightrep.domain.activity import ActivityKind
+from rightrep.domain.customer import ContactPoint
+from rightrep.domain.lead import LeadAttributes, Stage
+from rightrep.domain.money import Money
+from rightrep.domain.outcome import Result
+from rightrep.domain.rep import RepAttributes, RepStatus
+from rightrep.intake.companies import company_key
+from rightrep.intake.fields import ATTRIBUTES, Kind
+from rightrep.intake.typed import TypedBatch
+
+IMPORTED = "imported"
+
+
+@dataclass(frozen=True, slots=True)
+class LeadRow:
+    """One version of a lead, and who is behind it.
+
+    Attributes:
+        index: Index of the row in its batch, for refusals.
+        external_id: The CRM's id.
+        created_at: When the CRM made the lead; aware UTC.
+        valid_from: Since when the row is true, or None when the file does not say.
+        recorded_at: When it was known, or None when the file does not say.
+        customer: The CRM's id of the customer, or None.
+        company: The customer's name, or None.
+        company_key: The name for comparing, or None.
+        contact_name: The person, or None.
+        points: Phones and e-mail addresses.
+        address: The customer's address, or None.
+        tax_number: Registration or tax number, or None.
+        owner: The CRM's id of the rep who has the lead, or None.
+        attributes: What is known about the lead.
+    """
+
+    index: int
+    external_id: str
+    created_at: datetime
+    valid_from: datetime | None
+    recorded_at: datetime | None
+    customer: str | None
+    company: str | None
+    company_key: str | None
+    contact_name: str | None
+    points: Sequence[ContactPoint]
+    address: str | None
+    tax_number: str | None
+    owner: str | None
+    attributes: LeadAttributes
+
+
+@dataclass(frozen=True, slots=True)
+class RepRow:
+    """One version of a rep; fields as in ``LeadRow``."""
+
+    index: int
+    external_id: str
+    name: str
+    valid_from: datetime | None
+    recorded_at: datetime | None
+    attributes: RepAttributes
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRow:
+    """One lead given to one rep; ``lead`` and ``rep`` are ids as the file has them."""
+
+    index: int
+    external_id: str
+    lead: str
+    rep: str
+    decided_at: datetime
+    recorded_at: datetime | None
+    policy: str
+    propensity: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRow:
+    """How a lead closed; ids as the file has them."""
+
+    index: int
+    event_id: str
+    lead: str
+    result: Result
+    closed_at: datetime
+    recorded_at: datetime | None
+    value: Money | None
+    reason: str | None
+    replaces: str | None
+    decision: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityRow:
+    """Something that happened between a rep and a lead; ids as the file has them."""
+
+    index: int
+    event_id: str
+    lead: str
+    rep: str | None
+    kind: ActivityKind
+    happened_at: datetime
+    recorded_at: datetime | None
+    result: str | None
+    score: float | None
+    latitude: float | None
+    longitude: float | None
+    note: str | None
+
+
+Record = LeadRow | RepRow | DecisionRow | OutcomeRow | ActivityRow
+
+
+def lead_rows(batch: TypedBatch, currency: str) -> list[LeadRow]:
+    """A batch of leads; amounts without a currency are of ``currency``."""
+    companies = batch.column("company")
+    columns = [
+        batch.rows,
+        *_columns(batch, "external_id created_at valid_from recorded_at customer"),
+        companies,
+        [None if name is None else company_key(name) for name in companies],
+        batch.column("contact_name"),
+        _both(batch.column("phone"), batch.column("email")),
+        *_columns(batch, "address tax_number owner"),
+        _lead_attributes(batch, currency),
+    ]
+    return [LeadRow(*row) for row in zip(*columns, strict=True)]
+
+
+def rep_rows(batch: TypedBatch) -> list[RepRow]:
+    """A batch of reps."""
+    ids = batch.column("external_id")
+    names = batch.column("name")
+    columns = [
+        batch.rows,
+        ids,
+        [name or own for name, own in zip(names, ids, strict=True)],
+        *_columns(batch, "valid_from recorded_at"),
+        _rep_attributes(batch),
+    ]
+    return [RepRow(*row) for row in zip(*columns, strict=True)]
+
+
+def decision_rows(batch: TypedBatch) -> list[DecisionRow]:
+    """A batch of decisions."""
+    leads, reps, times = _columns(batch, "lead rep decided_at")
+    columns = [
+        batch.rows,
+        _ids(batch, "external_id", Kind.DECISIONS, leads, reps, times),
+        leads,
+        reps,
+        times,
+        batch.column("recorded_at"),
+        [policy or IMPORTED for policy in batch.column("policy")],
+        batch.column("propensity"),
+    ]
+    return [DecisionRow(*row) for row in zip(*columns, strict=True)]
+
+
+def outcome_rows(batch: TypedBatch, currency: str) -> list[OutcomeRow]:
+    """A batch of outcomes; values without a currency are of ``currency``."""
+    leads, results, times = _columns(batch, "lead result closed_at")
+    columns = [
+        batch.rows,
+        _ids(batch, "event_id", Kind.OUTCOMES, leads, results, times),
+        leads,
+        [Result(result) for result in results],
+        times,
+        batch.column("recorded_at"),
+        _money(batch, "value", currency),
+        *_columns(batch, "reason replaces decision"),
+    ]
+    return [OutcomeRow(*row) for row in zip(*columns, strict=True)]
+
+
+def activity_rows(batch: TypedBatch) -> list[ActivityRow]:
+    """A batch of activities."""
+    leads, reps, kinds, times = _columns(batch, "lead rep kind happened_at")
+    results = batch.column("result")
+    columns = [
+        batch.rows,
+        _ids(batch, "event_id", Kind.ACTIVITIES, leads, reps, kinds, times, results),
+        leads,
+        reps,
+        [ActivityKind(kind) for kind in kinds],
+        times,
+        *_columns(batch, "recorded_at result score latitude longitude note"),
+    ]
+    return [ActivityRow(*row) for row in zip(*columns, strict=True)]
+
+
+def _columns(batch: TypedBatch, names: str) -> list[Sequence[Any]]:
+    return [batch.column(name) for name in names.split()]
+
+
+def _both(
+    phones: Sequence[Sequence[ContactPoint] | None],
+    emails: Sequence[Sequence[ContactPoint] | None],
+) -> list[tuple[ContactPoint, ...]]:
+    return [(*(p or ()), *(e or ())) for p, e in zip(phones, emails, strict=True)]
+
+
+def _lead_attributes(batch: TypedBatch, currency: str) -> Iterator[LeadAttributes]:
+    columns = [
+        *_columns(batch, "industry company_size region language product"),
+        _money(batch, "budget", currency),
+        _money(batch, "deal_value", currency),
+        *_columns(batch, "channel campaign"),
+        [
+            Stage.NEW if stage is None else Stage(stage)
+            for stage in batch.column("stage")
+        ],
+        batch.column("grade"),
+        _own_fields(batch),
+    ]
+    names = (
+        "industry", "company_size", "region", "language", "product", "budget",
+        "deal_value", "channel", "campaign", "stage", "grade", "attributes",
+    )  # fmt: skip
+    for row in zip(*columns, strict=True):
+        yield LeadAttributes(**dict(zip(names, row, strict=True)))
+
+
+def _own_fields(batch: TypedBatch) -> Sequence[Mapping[str, Any]]:
+    own = batch.own(ATTRIBUTES)
+    if not own:
+        return [{}] * len(batch.rows)
+    return [
+        {
+            name: value
+            for name, value in zip(own, values, strict=True)
+            if value is not None
+        }
+        for values in zip(*own.values(), strict=True)
+    ]
+
+
+def _rep_attributes(batch: TypedBatch) -> Iterator[RepAttributes]:
+    absent: Mapping[str, object] = {
+        "team": None,
+        "manager": None,
+        "region": None,
+        "languages": frozenset(),
+        "products": frozenset(),
+        "industries": frozenset(),
+        "hired_on": None,
+        "holding_limit": None,
+        "intake_per_day": None,
+        "weight": 1.0,
+        "time_zone": None,
+        "shifts": (),
+        "leave": (),
+        "status": RepStatus.ACTIVE,
+    }
+    for row in zip(*(batch.column(name) for name in absent), strict=True):
+        given = dict(zip(absent, row, strict=True))
+        filled: dict[str, Any] = {
+            name: absent[name] if value is None else value
+            for name, value in given.items()
+        }
+        filled["status"] = RepStatus(filled["status"])
+        yield RepAttributes(**filled)
+
+
+def _money(batch: TypedBatch, name: str, currency: str) -> list[Money | None]:
+    amounts: Sequence[Decimal | None] = batch.column(name)
+    currencies: Sequence[str | None] = batch.column("currency")
+    seen: dict[tuple[Decimal | None, str | None], Money | None] = {}
+    for amount, own in set(zip(amounts, currencies, strict=True)):
+        money = None if amount is None else Money.of(amount, own or currency)
+        seen[amount, own] = money
+    return [seen[pair] for pair in zip(amounts, currencies, strict=True)]
+
+
+def _ids(
+    batch: TypedBatch, name: str, kind: Kind, *parts: Sequence[object]
+) -> list[str]:
+    """The rows' own ids; made from their parts where a row has none."""
+    return [
+        given or _derived(kind, row)
+        for given, *row in zip(batch.column(name), *parts, strict=True)
+    ]
+
+
+def _derived(kind: Kind, parts: Sequence[object]) -> str:
+    body = "\x1f".join(
+        part.isoformat() if isinstance(part, date) else str(part or "")
+        for part in [kind, *parts]
+    )
+    digest = hashlib.blake2b(body.encode(), digest_size=16).hexdigest()
+    return f"row-{digest}"
