@@ -30,7 +30,7 @@ COST_BITS = 60
 COARSER_BITS = 8
 """Bits given up when the flow finds that its own sums would overflow all the same."""
 MOST_BITS = 1000
-"""Powers of two beyond this are not floats."""
+"""Units of 2**-MOST_BITS are the finest: beyond, powers of two are not floats."""
 
 
 @dataclass(frozen=True, eq=False)

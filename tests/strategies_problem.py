@@ -10,6 +10,8 @@ from optimizer.transport import max_kept_floors
 
 MOST_LEADS = 7
 MOST_REPS = 4
+NEXT_TO_NOTHING = 1e-200
+"""Money below this is 0: no power of two makes whole units of it."""
 
 
 @st.composite
@@ -33,7 +35,7 @@ def problems(
         np.minimum(draw(counts(n_reps)), capacity) * floors,
         load=draw(st.none() | counts(n_reps)),
         weight=draw(st.none() | weights(n_reps)),
-        waited=draw(st.none() | counts(n_reps).map(np.float64)),
+        waited=draw(st.none() | weights(n_reps)),
         seed=draw(st.integers(0, 2**32 - 1)),
     )
     return with_kept_floors(problem)
@@ -57,7 +59,8 @@ def values(draw: st.DrawFn, n_leads: int, n_reps: int) -> NDArray[np.floating]:
     whole = hnp.arrays(np.float64, shape, elements=st.integers(-2, 4))
     money = hnp.arrays(np.float64, shape, elements=st.floats(-1e3, 1e6))
     short = hnp.arrays(np.float32, shape, elements=st.floats(-1, 1, width=32))
-    return draw(whole | money | short)
+    drawn = draw(whole | money | short)
+    return np.where(np.abs(drawn) < NEXT_TO_NOTHING, drawn * 0, drawn)
 
 
 def counts(n_reps: int) -> st.SearchStrategy[NDArray[np.int64]]:
