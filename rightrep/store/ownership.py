@@ -258,6 +258,20 @@ def get_events(session: ReadSession, lead_id: LeadId) -> list[OwnershipEvent]:
     ]
 
 
+def reps_who(
+    session: ReadSession, kind: OwnershipKind, lead_ids: Iterable[LeadId]
+) -> dict[LeadId, set[RepId]]:
+    """Reps who lost each lead in this way: who declined it, who dropped it.
+
+    Leads nobody lost so are left out.
+    """
+    found: dict[LeadId, set[RepId]] = {}
+    for batch in batches(list(lead_ids)):
+        for row in session.execute(_LOST, {"ids": list(batch), "kind": kind}):
+            found.setdefault(row.lead_id, set()).add(row.previous_owner)
+    return found
+
+
 def _kind(before: RepId | None, after: RepId | None) -> OwnershipKind:
     if after is None:
         return OwnershipKind.DROPPED
@@ -328,4 +342,10 @@ _EVENTS = (
 )
 _KNOWN_EVENTS = select(ownership_events.c.event_id).where(
     of_tenant(ownership_events), ownership_events.c.event_id.in_(any_of("ids"))
+)
+_LOST = select(ownership_events.c.lead_id, ownership_events.c.previous_owner).where(
+    of_tenant(ownership_events),
+    ownership_events.c.lead_id.in_(any_of("ids")),
+    ownership_events.c.kind == bindparam("kind"),
+    ownership_events.c.previous_owner.is_not(None),
 )
