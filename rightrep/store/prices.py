@@ -1,0 +1,104 @@
+"""Shadow prices in force: from a plan, for a window, until they expire.
+
+The batch publishes them, one lead now reads them. Expired means re-solve, else answer
+by the fallback policy: this module never gives a price that is no longer good.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import insert, select
+
+from rightrep.domain.ids import RepId, new_id
+from rightrep.errors import InvalidInput
+from rightrep.store.guard import of_tenant
+from rightrep.store.schema_ops import price_lists, prices
+from rightrep.store.session import ReadSession, WriteSession
+
+NO_ARM = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PriceList:
+    """What a slot of each rep costs in a window.
+
+    Attributes:
+        plan_id: The plan they come from.
+        window_start: Start of the window, included.
+        window_end: End of the window, left out.
+        published_at: Since when they count.
+        expires_at: From when they do not; later than ``published_at``.
+        shadow_price: Value lost if one open slot is taken, in minor units of the
+            tenant's currency, by rep; possibly negative.
+        arm: Arm of the running experiment whose slots these are; ``NO_ARM`` for all.
+    """
+
+    plan_id: str
+    window_start: datetime
+    window_end: datetime
+    published_at: datetime
+    expires_at: datetime
+    shadow_price: Mapping[RepId, float]
+    arm: str = NO_ARM
+
+
+def publish_prices(session: WriteSession, published: PriceList) -> None:
+    """Put a price list in force; it takes the place of its arm's earlier ones.
+
+    Raises:
+        InvalidInput: The window or the time in force is empty.
+    """
+    if published.window_end <= published.window_start:
+        raise InvalidInput("The window ends before it starts.", field="window_end")
+    if published.expires_at <= published.published_at:
+        raise InvalidInput("The prices expire at once.", field="expires_at")
+    list_id = new_id(published.published_at)
+    names = (name for name in PriceList.__slots__ if name != "shadow_price")
+    header = {name: getattr(published, name) for name in names}
+    session.execute(insert(price_lists), header | {"list_id": list_id})
+    rows = [
+        {"list_id": list_id, "rep_id": rep_id, "shadow_price": float(price)}
+        for rep_id, price in published.shadow_price.items()
+    ]
+    if rows:
+        session.execute(insert(prices), rows)
+
+
+def prices_at(
+    session: ReadSession, at: datetime, *, arm: str = NO_ARM
+) -> PriceList | None:
+    """The prices in force at an instant; None when there are none, or they expired.
+
+    Only the latest list counts: when it has expired, an older one that lasts longer
+    does not come back.
+
+    Args:
+        session: Whose.
+        at: When.
+        arm: Whose slots.
+    """
+    query = (
+        select(price_lists)
+        .where(
+            of_tenant(price_lists),
+            price_lists.c.arm == arm,
+            price_lists.c.published_at <= at,
+            price_lists.c.window_start <= at,
+        )
+        .order_by(price_lists.c.published_at.desc(), price_lists.c.list_id.desc())
+        .limit(1)
+    )
+    row = session.execute(query).mappings().first()
+    if row is None or at >= min(row["expires_at"], row["window_end"]):
+        return None
+    names = (name for name in PriceList.__slots__ if name != "shadow_price")
+    header = {name: row[name] for name in names}
+    return PriceList(**header, shadow_price=_of_list(session, row["list_id"]))
+
+
+def _of_list(session: ReadSession, list_id: str) -> dict[RepId, float]:
+    query = select(prices.c.rep_id, prices.c.shadow_price).where(
+        of_tenant(prices), prices.c.list_id == list_id
+    )
+    return {RepId(row.rep_id): row.shadow_price for row in session.execute(query)}
