@@ -31,7 +31,7 @@ class ExcludedOut(BaseModel):
     """A rep who could not have the lead."""
 
     rep_id: str
-    code: str = Field(examples=["LANGUAGE"])
+    code: str = Field(examples=["language"])
     why: str = Field(examples=["Does not speak the lead's language."])
 
 
@@ -120,7 +120,9 @@ def get_decisions(
     if caller.rep_id is not None:
         rep_id = rep_id or caller.rep_id
         caller.require_rep(rep_id)
-    lead_id = lead and LeadId(aliases.resolve(session, kind.LEAD, lead))
+    lead_id = (
+        None if lead is None else LeadId(aliases.resolve(session, kind.LEAD, lead))
+    )
     page = decisions.list_decisions(
         session,
         limit=limit,
@@ -145,6 +147,6 @@ def get_decision(decision_id: Key, session: Reading, caller: Caller) -> Decision
 
 def _excluded(made: Decision) -> list[ExcludedOut]:
     return [
-        ExcludedOut(rep_id=rep_id, code=code, why=SENTENCES[Exclusion[code]])
+        ExcludedOut(rep_id=rep_id, code=code, why=SENTENCES[Exclusion[code.upper()]])
         for rep_id, code in made.excluded.items()
     ]

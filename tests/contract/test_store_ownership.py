@@ -391,11 +391,11 @@ def test_the_projection_is_what_the_events_add_up_to(store: Store) -> None:
 
         assert projection(session) == written
         held = session.execute(
-            select(ownership.c.owner, func.count())
+            select(ownership.c.owner, func.count().label("n_held"))
             .where(of_tenant(ownership), ownership.c.holding)
             .group_by(ownership.c.owner)
         )
-        counted: dict[str, int] = {row[0]: row[1] for row in held}
+        counted: dict[str, int] = {row.owner: row.n_held for row in held}
         assert {k: v[0] for k, v in load(session).items() if v[0]} == counted
 
 

@@ -1,0 +1,212 @@
+"""What a tenant's model says, kept in memory: the champion and what it knows.
+
+Making it takes a pass over the tenant's history; asking it does not. So every process
+keeps one per tenant and makes a new one when the champion moved, when a rep is unknown
+to it, or when it is older than ``FRESH_FOR``. Leads that are newer than it are read
+from the store when they are asked about.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import structlog
+from numpy.typing import NDArray
+
+from features.columns import Float32Array, feature_rows
+from features.history import History
+from features.known import Known, Own
+from features.profiles import Batch, batch
+from rightrep.clock import Clock
+from rightrep.domain.ids import LeadId, RepId, TenantId
+from rightrep.domain.money import minor_digits
+from rightrep.errors import ModelUnavailable
+from rightrep.store import bulk, models
+from rightrep.store.engine import Store
+from rightrep.store.tenants import get_tenant
+from training.artifact import Trained, load_trained
+from training.explain import Contribution, explain
+from training.scoring import PairScorer
+
+FRESH_FOR = timedelta(minutes=5)
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What the model says about every pair of a situation.
+
+    Attributes:
+        model_version: Which model.
+        columns_version: Contract of the feature rows.
+        p_convert: Chance to win within the label window; float32 (n_leads, n_reps).
+        quality: Lead-only chance; float64 (n_leads,).
+        deal_value_minor: Stated, else usual, deal value; minor units of the tenant's
+            currency; float64 (n_leads,). 1 where nobody ever stated one.
+        columns: Feature rows by side.
+    """
+
+    model_version: str
+    columns_version: str
+    p_convert: Float32Array
+    quality: NDArray[np.float64]
+    deal_value_minor: NDArray[np.float64]
+    columns: Batch
+
+    def feature_rows(
+        self, lead: NDArray[np.int64], rep: NDArray[np.int64]
+    ) -> Float32Array:
+        """Whole feature rows of chosen pairs; float32 (n_pairs, n_columns)."""
+        known = self.columns
+        return feature_rows(known.leads, known.reps, known.affinity, lead=lead, rep=rep)
+
+
+@dataclass(frozen=True, eq=False)
+class Adviser:
+    """One tenant's champion and what it knows as of an instant.
+
+    Attributes:
+        version: Version of the champion.
+        made_at: As of when it knows the history.
+        trained: The model, its recipe and its lead-only slices.
+        known: What the history teaches, rated.
+        scorer: The trees, ready for every pair.
+        minor: Minor units in one major unit of the tenant's currency.
+    """
+
+    version: str
+    made_at: datetime
+    trained: Trained
+    known: Known
+    scorer: PairScorer
+    minor: int
+
+    def scores(
+        self,
+        lead_ids: Sequence[LeadId],
+        rep_ids: Sequence[RepId],
+        *,
+        at: datetime,
+        own: Own | None = None,
+    ) -> Scores:
+        """Chances of every pair.
+
+        Args:
+            lead_ids: Leads known to the history, or to ``own``.
+            rep_ids: Reps known to the history.
+            at: As of when; aware.
+            own: Facts of these leads, where they are newer.
+
+        Raises:
+            InvalidInput: A lead or a rep is unknown here.
+        """
+        found = batch(self.known, pd.Timestamp(at), lead_ids, rep_ids, own=own)
+        deal_value = found.deal_value * self.minor
+        return Scores(
+            model_version=self.version,
+            columns_version=self.trained.model.contract.version,
+            p_convert=self.scorer.score(found.leads, found.reps, found.affinity),
+            quality=self.trained.model.p_lead(found.leads),
+            deal_value_minor=np.where(np.isfinite(deal_value), deal_value, 1.0),
+            columns=found,
+        )
+
+    def explain(self, scores: Scores, lead: int, rep: int) -> list[Contribution]:
+        """The largest contributions to one pair's chance, in the columns' words."""
+        row = scores.feature_rows(np.array([lead]), np.array([rep]))
+        return explain(self.trained.model, row)[0]
+
+
+class Advisers:
+    """The adviser of every tenant that asked; safe to share by threads."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._made: dict[TenantId, Adviser] = {}
+        self._locks: dict[TenantId, threading.Lock] = {}
+        self._guard = threading.Lock()
+
+    def get(
+        self, tenant_id: TenantId, *, rep_ids: Sequence[RepId] = ()
+    ) -> Adviser | None:
+        """The tenant's adviser, made anew where it has to be; None without champion.
+
+        Args:
+            tenant_id: Whose.
+            rep_ids: Reps that it must know.
+
+        Raises:
+            ModelUnavailable: The champion's file is missing or not what was published.
+        """
+        with self._store.read(tenant_id) as session:
+            published = models.champion(session)
+        if published is None:
+            return None
+        now = self._clock.now()
+        present = self._made.get(tenant_id)
+        if present is not None and self._serves(present, published, rep_ids, now):
+            return present
+        with self._lock(tenant_id):
+            present = self._made.get(tenant_id)
+            if present is None or not self._serves(present, published, rep_ids, now):
+                present = self._make(tenant_id, published, present)
+                self._made[tenant_id] = present
+            return present
+
+    def _serves(
+        self,
+        adviser: Adviser,
+        published: models.PublishedModel,
+        rep_ids: Sequence[RepId],
+        now: datetime,
+    ) -> bool:
+        return (
+            adviser.version == published.version
+            and now - adviser.made_at < FRESH_FOR
+            and all(rep_id in adviser.known.own.rep_ids for rep_id in rep_ids)
+        )
+
+    def _lock(self, tenant_id: TenantId) -> threading.Lock:
+        with self._guard:
+            return self._locks.setdefault(tenant_id, threading.Lock())
+
+    def _make(
+        self,
+        tenant_id: TenantId,
+        published: models.PublishedModel,
+        present: Adviser | None,
+    ) -> Adviser:
+        at = self._clock.now()
+        trained = _loaded(published, present)
+        with self._store.read(tenant_id) as session:
+            currency = get_tenant(session).currency
+            history = History.of(bulk.read_history(session))
+        known = trained.rated(Known.of(history, trained.recipe))
+        log.info("adviser made", tenant=tenant_id, version=published.version)
+        return Adviser(
+            version=published.version,
+            made_at=at,
+            trained=trained,
+            known=known,
+            scorer=PairScorer(trained.model),
+            minor=10 ** minor_digits(currency),
+        )
+
+
+def _loaded(published: models.PublishedModel, present: Adviser | None) -> Trained:
+    """The champion's file; the last good one stays when the new one is broken."""
+    if present is not None and present.version == published.version:
+        return present.trained
+    try:
+        return load_trained(Path(published.path), sha256=published.sha256)
+    except ModelUnavailable:
+        if present is None:
+            raise
+        log.exception("champion does not load; the last good one stays")
+        return present.trained

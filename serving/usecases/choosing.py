@@ -1,0 +1,210 @@
+"""From a situation to a plan: the lottery first, then the policy, then the reasons."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from optimizer.optimum import solve
+from optimizer.policies import POLICIES
+from optimizer.problem import (
+    UNASSIGNED,
+    BoolArray,
+    FloatArray,
+    IntArray,
+    Plan,
+    Problem,
+)
+from optimizer.verify import total_value
+from rightrep.domain.decision import RunnerUp
+from rightrep.domain.lottery import enters_lottery
+from rightrep.errors import InvalidInput, SolverStopped
+from serving.usecases.advice import Scores
+from serving.usecases.situation import Situation, problem_of
+
+OPTIMAL = "optimal"
+FALLBACK = "least_loaded"
+LOTTERY = "lottery"
+_BLOCK = 4096
+_NEEDS_MODEL = frozenset({OPTIMAL, "greedy"})
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """What was chosen for a batch, with its proof and its reasons.
+
+    Attributes:
+        problem: The batch as arrays.
+        plan: Rep and propensity of each lead.
+        policy: Policy of each lead: the one asked for, the lottery or the fallback.
+        shadow_price: Price of each rep's slot, unit of value; None when not priced.
+        bound: Proven bound on the value of the leads the policy shared out; None when
+            the policy proves nothing.
+        solved_value: Value of the plan on those leads.
+        fallback: Why the fallback policy answered, or None.
+    """
+
+    problem: Problem
+    plan: Plan
+    policy: Sequence[str]
+    shadow_price: FloatArray | None
+    bound: float | None
+    solved_value: float
+    fallback: str | None
+
+    @property
+    def gap(self) -> float | None:
+        """Bound minus value, over the bound; None without bound."""
+        if self.bound is None:
+            return None
+        return max(0.0, self.bound - self.solved_value) / max(abs(self.bound), 1e-12)
+
+
+def choose_batch(
+    situation: Situation,
+    scores: Scores | None,
+    *,
+    policy: str,
+    seed: int,
+    no_model: str | None = None,
+) -> Chosen:
+    """Share out a batch.
+
+    Args:
+        situation: Leads, roster and rules.
+        scores: What the model says, or None.
+        policy: Name of a policy.
+        seed: Seed of every draw.
+        no_model: Why there are no scores.
+
+    Raises:
+        InvalidInput: There is no such policy.
+    """
+    if policy not in POLICIES:
+        raise InvalidInput(
+            f"There is no policy {policy!r}.",
+            field="policy",
+            remedy=f"Give one of {', '.join(POLICIES)}.",
+        )
+    problem = problem_of(situation, scores, seed=seed)
+    drawn, lottery = _draw(situation, problem)
+    rest = replace(
+        problem,
+        eligible=problem.eligible & ~lottery[:, None],
+        capacity=problem.capacity - _taken(drawn, problem.n_reps),
+    )
+    fallback = None
+    if policy in _NEEDS_MODEL and scores is None:
+        policy, fallback = FALLBACK, no_model or "no model"
+    shadow_price, bound = None, None
+    if policy == OPTIMAL:
+        try:
+            priced = solve(rest)
+            solved = priced.plan
+            shadow_price, bound = priced.shadow_price, priced.bound
+        except SolverStopped as error:
+            policy, fallback = FALLBACK, str(error)
+    if policy != OPTIMAL:
+        solved = POLICIES[policy](rest)
+    return Chosen(
+        problem=problem,
+        plan=_merged(drawn, solved, lottery),
+        policy=[LOTTERY if by_lot else policy for by_lot in lottery],
+        shadow_price=shadow_price,
+        bound=bound,
+        solved_value=total_value(rest, solved),
+        fallback=fallback,
+    )
+
+
+def runner_ups(
+    situation: Situation, scores: Scores | None, chosen: Chosen
+) -> list[list[RunnerUp]]:
+    """Who else could have had each lead, best first, with the numbers.
+
+    Capacity is not looked at: a runner-up may be full in this plan, and its price
+    then says what that is worth.
+
+    Returns:
+        At most ``routing.runner_ups`` of them for each lead.
+    """
+    price = chosen.shadow_price
+    best = _next_best(chosen, situation.routing.runner_ups)
+    ids = situation.rep_ids
+    value, p = chosen.problem.value, None if scores is None else scores.p_convert
+    return [
+        [
+            RunnerUp(
+                rep_id=ids[j],
+                p_convert=None if p is None else float(p[i, j]),
+                value=None if p is None else float(value[i, j]),
+                shadow_price=None if price is None else float(price[j]),
+            )
+            for j in row
+            if j != UNASSIGNED
+        ]
+        for i, row in enumerate(best.tolist())
+    ]
+
+
+def _next_best(chosen: Chosen, count: int) -> IntArray:
+    """The best eligible reps but the chosen one; int64 (n_leads, count), padded."""
+    n_leads, n_reps = chosen.problem.value.shape
+    count = min(count, n_reps)
+    if count == 0:
+        return np.empty((n_leads, 0), dtype=np.int64)
+    best = np.full((n_leads, count), UNASSIGNED, dtype=np.int64)
+    price = np.zeros(n_reps) if chosen.shadow_price is None else chosen.shadow_price
+    for start in range(0, n_leads, _BLOCK):
+        rows = slice(start, min(start + _BLOCK, n_leads))
+        eligible = chosen.problem.eligible[rows].copy()
+        taken = chosen.plan.rep_of[rows]
+        given = np.flatnonzero(taken != UNASSIGNED)
+        eligible[given, taken[given]] = False
+        net = np.where(eligible, chosen.problem.value[rows] - price, -np.inf)
+        if count < n_reps:
+            part = np.argpartition(-net, count - 1, axis=1)[:, :count]
+        else:
+            part = np.broadcast_to(np.arange(n_reps), net.shape)
+        found = np.take_along_axis(net, part, axis=1)
+        order = np.argsort(-found, axis=1, kind="stable")
+        places = np.take_along_axis(part, order, axis=1)
+        finite = np.isfinite(np.take_along_axis(found, order, axis=1))
+        best[rows] = np.where(finite, places, UNASSIGNED)
+    return best
+
+
+def _draw(situation: Situation, problem: Problem) -> tuple[Plan, BoolArray]:
+    """The lottery's part of the plan, and which leads entered it."""
+    share = situation.routing.exploration_share
+    lottery = enters_lottery(
+        situation.lead_ids, salt=situation.routing.lottery_salt, share=share
+    )
+    if not lottery.any():
+        nobody = np.full(problem.n_leads, UNASSIGNED, dtype=np.int64)
+        return Plan.certain(nobody), lottery
+    order = np.random.default_rng(problem.seed).permutation(np.flatnonzero(lottery))
+    shuffled = Problem(
+        problem.value[order],
+        problem.eligible[order],
+        problem.capacity,
+        np.zeros(problem.n_reps, dtype=np.int64),
+        seed=problem.seed,
+    )
+    drawn = POLICIES["random"](shuffled)
+    rep_of = np.full(problem.n_leads, UNASSIGNED, dtype=np.int64)
+    propensity = np.full(problem.n_leads, np.nan)
+    rep_of[order], propensity[order] = drawn.rep_of, drawn.propensity
+    return Plan(rep_of, propensity), lottery
+
+
+def _taken(plan: Plan, n_reps: int) -> IntArray:
+    given = plan.rep_of[plan.rep_of != UNASSIGNED]
+    return np.bincount(given, minlength=n_reps).astype(np.int64)
+
+
+def _merged(drawn: Plan, solved: Plan, lottery: BoolArray) -> Plan:
+    return Plan(
+        np.where(lottery, drawn.rep_of, solved.rep_of),
+        np.where(lottery, drawn.propensity, solved.propensity),
+    )

@@ -1,0 +1,163 @@
+"""The situation a decision is made in: leads, roster, rules and what the model says.
+
+Batch plans and one lead now look at the same situation, so they are one policy.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.problem import FloatArray, Problem
+from rightrep.domain.days import local_day
+from rightrep.domain.eligibility import (
+    CodeArray,
+    Exclusion,
+    LeadColumns,
+    RosterEntry,
+    exclusions,
+)
+from rightrep.domain.ids import LeadId, RepId
+from rightrep.domain.lead import Lead
+from rightrep.domain.ownership import OwnershipKind
+from rightrep.domain.routing import Objective, Routing
+from rightrep.domain.tenant import Tenant
+from rightrep.store import leads, ownership, reps
+from rightrep.store.session import ReadSession
+from rightrep.store.tenants import get_tenant
+from serving.usecases.advice import Scores
+
+_UNLIMITED = np.int64(1) << 40
+_PROBLEM_SEED_BITS = 63
+
+
+@dataclass(frozen=True, eq=False)
+class Situation:
+    """What is known when leads are given.
+
+    Attributes:
+        at: Now; aware UTC.
+        tenant: Whose leads.
+        routing: How the tenant wants them shared out.
+        leads: The leads; n_leads entries.
+        roster: Every rep; n_reps entries.
+        codes: Why each pair may not be; uint8 (n_leads, n_reps), 0 is eligible.
+    """
+
+    at: datetime
+    tenant: Tenant
+    routing: Routing
+    leads: Sequence[Lead]
+    roster: Sequence[RosterEntry]
+    codes: CodeArray
+
+    @property
+    def lead_ids(self) -> list[LeadId]:
+        """Ids of the leads, in order."""
+        return [lead.lead_id for lead in self.leads]
+
+    @property
+    def rep_ids(self) -> list[RepId]:
+        """Ids of the reps, in order."""
+        return [entry.rep_id for entry in self.roster]
+
+    @property
+    def eligible(self) -> NDArray[np.bool_]:
+        """Pairs that may be; bool (n_leads, n_reps)."""
+        return self.codes == Exclusion.ELIGIBLE
+
+    @property
+    def open_slots(self) -> NDArray[np.int64]:
+        """Leads each rep may still take; int64 (n_reps,)."""
+        return np.array(
+            [
+                _UNLIMITED if entry.open_slots is None else entry.open_slots
+                for entry in self.roster
+            ],
+            dtype=np.int64,
+        )
+
+    @property
+    def waited(self) -> FloatArray:
+        """Seconds since each rep was last given a lead; float64 (n_reps,)."""
+        return np.array([entry.waited_seconds for entry in self.roster])
+
+
+def read_situation(
+    session: ReadSession, lead_ids: Sequence[LeadId], *, at: datetime
+) -> Situation:
+    """What is known now about these leads and every rep.
+
+    Args:
+        session: Where to read.
+        lead_ids: Leads of the tenant; unknown ones are left out.
+        at: Now.
+    """
+    tenant = get_tenant(session)
+    routing = Routing.of(tenant.settings)
+    found = leads.get_leads(session, lead_ids, as_of=at)
+    roster = reps.roster(session, as_of=at, local_day=local_day(at, tenant.time_zone))
+    columns = LeadColumns(
+        lead_id=[lead.lead_id for lead in found],
+        language=[lead.attributes.language for lead in found],
+        region=[lead.attributes.region for lead in found],
+        product=[lead.attributes.product for lead in found],
+        barred=_barred(session, found),
+    )
+    codes = exclusions(
+        columns, roster, routing.eligibility, zone=tenant.time_zone, at=at
+    )
+    return Situation(at, tenant, routing, found, roster, codes)
+
+
+def value_of(situation: Situation, scores: Scores | None) -> FloatArray:
+    """Expected value of each pair: minor units, or chances to win, as the tenant asks.
+
+    Args:
+        situation: The leads and the reps.
+        scores: What the model says; None makes every pair worth the same.
+
+    Returns:
+        float64 (n_leads, n_reps).
+    """
+    shape = situation.codes.shape
+    if scores is None:
+        return np.ones(shape)
+    chance = scores.p_convert.astype(np.float64)
+    if situation.routing.objective is Objective.CONVERSIONS:
+        return chance
+    return chance * scores.deal_value_minor[:, None]
+
+
+def problem_of(
+    situation: Situation, scores: Scores | None, *, seed: int = 0
+) -> Problem:
+    """The situation as arrays."""
+    n_leads, n_reps = situation.codes.shape
+    return Problem(
+        value_of(situation, scores),
+        situation.eligible,
+        np.minimum(situation.open_slots, n_leads),
+        np.zeros(n_reps, dtype=np.int64),
+        load=np.array([entry.held for entry in situation.roster], dtype=np.int64),
+        weight=np.array([entry.attributes.weight for entry in situation.roster]),
+        waited=situation.waited,
+        quality=None if scores is None else scores.quality,
+        seed=seed,
+    )
+
+
+def _barred(
+    session: ReadSession, found: Sequence[Lead]
+) -> list[tuple[int, RepId, Exclusion]]:
+    """Reps who declined a lead do not get it again."""
+    declined = ownership.reps_who(
+        session, OwnershipKind.DECLINED, [lead.lead_id for lead in found]
+    )
+    return [
+        (i, rep_id, Exclusion.DECLINED)
+        for i, lead in enumerate(found)
+        for rep_id in declined.get(lead.lead_id, ())
+    ]
