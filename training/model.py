@@ -1,0 +1,230 @@
+"""ConversionModel: the chance that a rep wins a lead within the label window.
+
+Two boosters are fitted: one on all columns, and one on the lead's alone. They are
+compared on later decisions; where knowing the rep does not measurably help, the model
+answers with the lead-only one, and says so (``reps_differ_``).
+"""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from features.as_of import BoolArray, FloatArray, IntArray
+from features.columns import Contract, Float32Array, Side
+from features.pair import SEGMENTS
+from rightrep.errors import InvalidInput, TooFewOutcomes
+from training.boosting import Rows, Trees, from_text, widened
+from training.calibration import BetaCalibration
+from training.dataset import FEWEST_OF_EACH
+from training.evaluation import Gain, gain_of
+from training.trial import Cut, Part, fit_again, try_part
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
+
+    from training.origin import Origin
+
+RISING = ("rep_rating", "team_rating", *(f"rating_in_{name}" for name in SEGMENTS))
+"""Columns in which the chance may only rise: a rating says nothing else."""
+
+_TOP_SCORE = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Later:
+    """Predictions of the rows that judged, by trees that had not seen them.
+
+    Attributes:
+        won: What happened; bool (n_later,).
+        p_lead: Without knowing the rep; float64 (n_later,).
+        p_pair: Knowing the rep; float64 (n_later,).
+        rep: Rep of each; (n_later,).
+    """
+
+    won: BoolArray
+    p_lead: FloatArray
+    p_pair: FloatArray
+    rep: NDArray[np.generic]
+
+
+class ConversionModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Chance that a rep wins a lead within the label window; calibrated LightGBM.
+
+    A scikit-learn classifier over the columns of a contract: frames may hold them in
+    any order, arrays in the contract's. Missing values and unseen codes are welcome.
+
+    Attributes:
+        classes_: After ``fit``: [False, True].
+        lead_: After ``fit``: the part that looks at the lead alone.
+        pair_: After ``fit``: the part that answers ``predict_proba``.
+        reps_differ_: After ``fit``: whether knowing the rep measurably helps.
+        gain_: After ``fit``: by how much it does, on later rows.
+        later_: After ``fit``: the predictions that say so; None after ``load``.
+        score_edges_: After ``fit``: lead-only chances between lead scores, ascending;
+            float64 (100,).
+        origin: What the columns were made by, once set; None before.
+    """
+
+    def __init__(
+        self,
+        contract: Contract | None = None,
+        *,
+        trees: Trees | None = None,
+        fewest_of_each: int = FEWEST_OF_EACH,
+        refit: bool = True,
+    ) -> None:
+        """Set the parameters.
+
+        Args:
+            contract: What the columns are; needed by ``fit``.
+            trees: Parameters of the boosters.
+            fewest_of_each: Fewest won, and lost, rows to learn from.
+            refit: Whether the trees are fitted once more to all rows, the later ones
+                included, after these have decided everything else.
+        """
+        self.contract = contract
+        self.trees = trees
+        self.fewest_of_each = fewest_of_each
+        self.refit = refit
+        self.origin: Origin | None = None
+
+    @property
+    def booster(self) -> "lgb.Booster":
+        """The trees that answer ``predict_proba``, over whole feature rows."""
+        check_is_fitted(self)
+        return self.pair_.booster
+
+    @property
+    def calibration(self) -> BetaCalibration:
+        """From the booster's raw score to a chance."""
+        check_is_fitted(self)
+        return self.pair_.calibration
+
+    def fit(
+        self,
+        X: ArrayLike | pd.DataFrame,  # noqa: N803
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        rep: ArrayLike | None = None,
+    ) -> Self:
+        """Learn from labelled rows in order of time.
+
+        Args:
+            X: Feature rows, earliest first; (n_rows, n_columns).
+            y: Whether each was won; (n_rows,).
+            sample_weight: Weight of each row, positive; 1 when not given.
+            rep: Rep of each row, by which the comparison's interval is clustered; each
+                row on its own when not given.
+
+        Raises:
+            TooFewOutcomes: Too few rows are won, or lost.
+            InvalidInput: There is no contract, or a column of it is not there.
+        """
+        won = np.asarray(y).astype(np.bool_)
+        self._require(won)
+        weight = np.ones(won.size) if sample_weight is None else sample_weight
+        rows = Rows(
+            columns=self._rows(X), won=won, weight=np.asarray(weight, dtype=np.float64)
+        )
+        cluster = np.arange(won.size) if rep is None else np.asarray(rep)
+        trees = self.trees or Trees()
+        columns = self._contract.columns
+        of_lead = self._contract.of(Side.LEAD)
+        alone = replace(rows, columns=self._lead_side(rows.columns))
+        lead, p_lead = try_part(alone, of_lead, trees)
+        pair, p_pair = try_part(rows, columns, trees, RISING)
+        later = Cut.of(won.size).later
+        self.later_: Later | None = Later(won[later], p_lead, p_pair, cluster[later])
+        self.gain_: Gain = gain_of(won[later], p_lead, p_pair, cluster[later])
+        self.reps_differ_ = self.gain_.low > 0.0
+        if self.refit:
+            lead = fit_again(lead, alone, of_lead, trees)
+        if self.reps_differ_ and self.refit:
+            pair = fit_again(pair, rows, columns, trees, RISING)
+        self.set_parts(lead, pair if self.reps_differ_ else None)
+        self.score_edges_ = np.quantile(
+            self.lead_.chance(alone.columns), np.arange(1, _TOP_SCORE + 1) / 101.0
+        )
+        return self
+
+    def set_parts(self, lead: Part, pair: Part | None) -> None:
+        """Set what answers; without a pair part, the lead's answers for every rep.
+
+        Args:
+            lead: The part that looks at the lead alone.
+            pair: The part over whole feature rows, or None.
+        """
+        contract = self._contract
+        if pair is None:
+            text = lead.booster.model_to_string(num_iteration=-1)
+            wide = from_text(widened(text, len(contract.columns)))
+            pair = replace(lead, booster=wide)
+        self.lead_, self.pair_ = lead, pair
+        self.classes_ = np.array([False, True])
+        self.n_features_in_ = len(contract.columns)
+        self.feature_names_in_ = np.array(contract.names, dtype=object)
+
+    def predict_proba(self, X: ArrayLike | pd.DataFrame) -> FloatArray:  # noqa: N803
+        """Chance to be lost, and to be won; float64 (n_rows, 2)."""
+        check_is_fitted(self)
+        p = self.pair_.chance(self._rows(X))
+        return np.column_stack([1.0 - p, p])
+
+    def predict(self, X: ArrayLike | pd.DataFrame) -> BoolArray:  # noqa: N803
+        """Whether winning is likelier than losing; bool (n_rows,)."""
+        return np.asarray(self.predict_proba(X)[:, 1] > 0.5)
+
+    def p_lead(self, leads: Float32Array) -> FloatArray:
+        """Calibrated chance of each lead, whoever takes it; float64 (n_leads,).
+
+        Args:
+            leads: Lead columns; float32 (n_leads, n_lead_columns).
+        """
+        check_is_fitted(self)
+        return self.lead_.chance(leads)
+
+    def lead_score(self, leads: Float32Array) -> IntArray:
+        """0 to 100: of 100 leads in training, how many had a smaller lead-only chance.
+
+        Args:
+            leads: Lead columns; float32 (n_leads, n_lead_columns).
+        """
+        p = self.p_lead(leads)
+        return np.searchsorted(self.score_edges_, p, side="left").astype(np.int64)
+
+    @property
+    def _contract(self) -> Contract:
+        if self.contract is None:
+            raise InvalidInput("A ConversionModel needs a contract.", field="contract")
+        return self.contract
+
+    def _require(self, won: BoolArray) -> None:
+        n_won = int(won.sum())
+        n_lost = won.size - n_won
+        if min(n_won, n_lost) < self.fewest_of_each:
+            raise TooFewOutcomes(won=n_won, lost=n_lost, needed=self.fewest_of_each)
+
+    def _lead_side(self, columns: Float32Array) -> Float32Array:
+        return np.ascontiguousarray(columns[:, : len(self._contract.of(Side.LEAD))])
+
+    def _rows(self, X: ArrayLike | pd.DataFrame) -> Float32Array:  # noqa: N803
+        names = self._contract.names
+        if isinstance(X, pd.DataFrame):
+            absent = [name for name in names if name not in X.columns]
+            if absent:
+                raise InvalidInput(
+                    f"There is no column {absent[0]!r}.", field=absent[0]
+                )
+            X = X[names].to_numpy(np.float32, na_value=np.nan)  # noqa: N806
+        rows = np.ascontiguousarray(X, dtype=np.float32)
+        if rows.ndim != 2 or rows.shape[1] != len(names):
+            raise InvalidInput(
+                f"Feature rows must have {len(names)} columns.", field="X"
+            )
+        return rows
