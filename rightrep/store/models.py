@@ -14,7 +14,7 @@ from sqlalchemy import RowMapping, Select, and_, insert, select
 from rightrep.errors import Conflict, NotFound
 from rightrep.store.guard import of_tenant
 from rightrep.store.moves import append_numbered
-from rightrep.store.schema_ops import models, promotions
+from rightrep.store.schema_plans import models, promotions
 from rightrep.store.session import ReadSession, WriteSession
 
 CHAMPION = "champion"

@@ -13,7 +13,7 @@ from sqlalchemy import insert, select
 from rightrep.domain.ids import RepId, new_id
 from rightrep.errors import InvalidInput
 from rightrep.store.guard import of_tenant
-from rightrep.store.schema_ops import price_lists, prices
+from rightrep.store.schema_plans import price_lists, prices
 from rightrep.store.session import ReadSession, WriteSession
 
 NO_ARM = ""

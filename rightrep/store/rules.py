@@ -10,7 +10,7 @@ from sqlalchemy import Select, and_, select
 from rightrep.errors import Conflict, NotFound
 from rightrep.store.guard import of_tenant
 from rightrep.store.moves import append_numbered
-from rightrep.store.schema_ops import rule_set_moves, rule_sets
+from rightrep.store.schema_plans import rule_set_moves, rule_sets
 from rightrep.store.session import ReadSession, WriteSession
 
 Rules = Sequence[Mapping[str, Any]]

@@ -1,16 +1,15 @@
-"""The tables of the work around the records: jobs, events, keys, plans, models.
+"""The tables of the work around the records: jobs, events, keys, erasure.
 
-As in ``schema``: ``tenant_id`` first in every key and constraint. The two indexes
-without it, on ``due_at``, serve the worker, which looks for work before it knows whose.
+As in ``schema``: ``tenant_id`` first in every key and constraint. Three indexes do
+without: those on ``due_at`` serve the worker, which looks for work before it knows
+whose, and a key's hash is looked up before the tenant is known.
 """
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     CheckConstraint,
     Column,
     Double,
-    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -19,20 +18,11 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+import rightrep.store.schema_plans  # noqa: F401 - puts its tables into the metadata
+from rightrep.store.columns import tenant_column, tenants_own
 from rightrep.store.metadata import metadata
 from rightrep.store.triggers import append_only
 from rightrep.store.types import Json, Key, UtcDateTime, Words
-
-
-def _tenant() -> "Column[str]":
-    return Column("tenant_id", Key(), nullable=False)
-
-
-def _of(table: str, *columns: str) -> ForeignKeyConstraint:
-    """A row of this tenant in another table, by columns of the same name there."""
-    names = ["tenant_id", *columns]
-    return ForeignKeyConstraint(names, [f"{table}.{name}" for name in names])
-
 
 # "due_at" is when a worker may take the job: run_at while it waits, the lease's end
 # while it runs, nothing once it is closed. "once_key" is held for good, "open_key"
@@ -40,7 +30,7 @@ def _of(table: str, *columns: str) -> ForeignKeyConstraint:
 jobs = Table(
     "jobs",
     metadata,
-    _tenant(),
+    tenant_column(),
     Column("job_id", Key(), nullable=False),
     Column("kind", Key(), nullable=False),
     Column("args", Json(), nullable=False),
@@ -76,7 +66,7 @@ jobs = Table(
 events = Table(
     "events",
     metadata,
-    _tenant(),
+    tenant_column(),
     Column("event_id", Key(), nullable=False),
     Column("type", Key(), nullable=False),
     Column("subject", Key()),
@@ -89,7 +79,7 @@ events = Table(
 webhook_endpoints = Table(
     "webhook_endpoints",
     metadata,
-    _tenant(),
+    tenant_column(),
     Column("endpoint_id", Key(), nullable=False),
     Column("url", Words(), nullable=False),
     Column("types", Json(), nullable=False),
@@ -114,7 +104,7 @@ webhook_endpoints = Table(
 deliveries = Table(
     "deliveries",
     metadata,
-    _tenant(),
+    tenant_column(),
     Column("endpoint_id", Key(), nullable=False),
     Column("event_id", Key(), nullable=False),
     Column("state", Key(), nullable=False),
@@ -124,8 +114,8 @@ deliveries = Table(
     Column("error", Words()),
     Column("delivered_at", UtcDateTime()),
     PrimaryKeyConstraint("tenant_id", "endpoint_id", "event_id"),
-    _of("webhook_endpoints", "endpoint_id"),
-    _of("events", "event_id"),
+    tenants_own("webhook_endpoints", "endpoint_id"),
+    tenants_own("events", "event_id"),
     CheckConstraint("state IN ('open', 'delivered', 'dead')", name="state"),
     CheckConstraint("(state = 'open') = (due_at IS NOT NULL)", name="due_at"),
     Index(None, "due_at"),
@@ -135,7 +125,7 @@ deliveries = Table(
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
-    _tenant(),
+    tenant_column(),
     Column("key", Key(), nullable=False),
     Column("body_hash", Key(), nullable=False),
     Column("status", Integer),
@@ -147,12 +137,11 @@ idempotency_keys = Table(
     Index(None, "tenant_id", "expires_at"),
 )
 
-# The hash is looked up before the tenant is known; SHA-256 of 32 random bytes is unique
-# without being told so.
+# SHA-256 of 32 random bytes is unique without being told so.
 api_keys = Table(
     "api_keys",
     metadata,
-    _tenant(),
+    tenant_column(),
     Column("key_id", Key(), nullable=False),
     Column("hash", Key(), nullable=False),
     Column("hint", Key(), nullable=False),
@@ -167,230 +156,14 @@ api_keys = Table(
         "role IN ('service', 'rep', 'manager', 'analyst', 'admin')", name="role"
     ),
     CheckConstraint("(role = 'rep') = (rep_id IS NOT NULL)", name="rep"),
-    _of("reps", "rep_id"),
+    tenants_own("reps", "rep_id"),
     Index(None, "hash"),
-)
-
-plans = Table(
-    "plans",
-    metadata,
-    _tenant(),
-    Column("plan_id", Key(), nullable=False),
-    Column("job_id", Key()),
-    Column("policy", Key(), nullable=False),
-    Column("actor", Key(), nullable=False),
-    Column("as_of", UtcDateTime(), nullable=False),
-    Column("created_at", UtcDateTime(), nullable=False),
-    Column("committed_at", UtcDateTime()),
-    Column("committed_by", Key()),
-    Column("value", Double),
-    Column("bound", Double),
-    Column("gap", Double),
-    Column("model_version", Key()),
-    Column("columns_version", Key()),
-    Column("rule_set", Integer),
-    Column("roster", Key()),
-    Column("fallback", Words()),
-    Column("problem", Json(), nullable=False),
-    Column("baselines", Json(), nullable=False),
-    PrimaryKeyConstraint("tenant_id", "plan_id"),
-    CheckConstraint(
-        "(committed_at IS NULL) = (committed_by IS NULL)", name="committed"
-    ),
-    CheckConstraint("gap >= 0", name="gap"),
-    Index(None, "tenant_id", "created_at"),
-)
-
-plan_reps = Table(
-    "plan_reps",
-    metadata,
-    _tenant(),
-    Column("plan_id", Key(), nullable=False),
-    Column("rep_id", Key(), nullable=False),
-    Column("capacity", Integer, nullable=False),
-    Column("floor", Integer, nullable=False),
-    Column("load", Integer, nullable=False),
-    Column("given", Integer, nullable=False),
-    Column("shortfall", Integer, nullable=False),
-    Column("shadow_price", Double),
-    Column("binding", Boolean, nullable=False),
-    PrimaryKeyConstraint("tenant_id", "plan_id", "rep_id"),
-    _of("plans", "plan_id"),
-)
-
-plan_lines = Table(
-    "plan_lines",
-    metadata,
-    _tenant(),
-    Column("plan_id", Key(), nullable=False),
-    Column("line", Integer, nullable=False),
-    Column("lead_id", Key(), nullable=False),
-    Column("rep_id", Key()),
-    Column("state", Key(), nullable=False),
-    Column("propensity", Double),
-    Column("p_convert", Double),
-    Column("value", Double),
-    Column("shadow_price", Double),
-    Column("rule", Key()),
-    Column("experiment", Key()),
-    Column("arm", Key()),
-    Column("runner_ups", Json(), nullable=False),
-    Column("exclusions", LargeBinary),
-    Column("feature_row", LargeBinary),
-    Column("decision_id", Key()),
-    PrimaryKeyConstraint("tenant_id", "plan_id", "line"),
-    UniqueConstraint("tenant_id", "plan_id", "lead_id"),
-    _of("plans", "plan_id"),
-    CheckConstraint(
-        "state IN ('previewed', 'unassigned', 'committed', 'owned', 'full', 'refused')",
-        name="state",
-    ),
-    CheckConstraint("(state = 'unassigned') = (rep_id IS NULL)", name="unassigned"),
-    CheckConstraint(
-        "(state = 'committed') = (decision_id IS NOT NULL)", name="committed"
-    ),
-    CheckConstraint("propensity > 0 AND propensity <= 1", name="propensity"),
-    CheckConstraint("p_convert >= 0 AND p_convert <= 1", name="p_convert"),
-)
-
-price_lists = Table(
-    "price_lists",
-    metadata,
-    _tenant(),
-    Column("list_id", Key(), nullable=False),
-    Column("plan_id", Key(), nullable=False),
-    Column("arm", Key(), nullable=False),
-    Column("window_start", UtcDateTime(), nullable=False),
-    Column("window_end", UtcDateTime(), nullable=False),
-    Column("published_at", UtcDateTime(), nullable=False),
-    Column("expires_at", UtcDateTime(), nullable=False),
-    PrimaryKeyConstraint("tenant_id", "list_id"),
-    CheckConstraint("window_end > window_start", name="window"),
-    CheckConstraint("expires_at > published_at", name="expires_later"),
-    _of("plans", "plan_id"),
-    Index(None, "tenant_id", "arm", "published_at"),
-)
-
-prices = Table(
-    "prices",
-    metadata,
-    _tenant(),
-    Column("list_id", Key(), nullable=False),
-    Column("rep_id", Key(), nullable=False),
-    Column("shadow_price", Double, nullable=False),
-    PrimaryKeyConstraint("tenant_id", "list_id", "rep_id"),
-    _of("price_lists", "list_id"),
-)
-
-models = Table(
-    "models",
-    metadata,
-    _tenant(),
-    Column("version", Key(), nullable=False),
-    Column("path", Words(), nullable=False),
-    Column("sha256", Key(), nullable=False),
-    Column("columns_version", Key(), nullable=False),
-    Column("label_window_days", Integer, nullable=False),
-    Column("metrics", Json(), nullable=False),
-    Column("data_hash", Key(), nullable=False),
-    Column("trained_as_of", UtcDateTime(), nullable=False),
-    Column("published_at", UtcDateTime(), nullable=False),
-    PrimaryKeyConstraint("tenant_id", "version"),
-    CheckConstraint("label_window_days > 0", name="label_window_days"),
-)
-
-promotions = Table(
-    "promotions",
-    metadata,
-    _tenant(),
-    Column("alias", Key(), nullable=False),
-    Column("move", Integer, nullable=False),
-    Column("version", Key(), nullable=False),
-    Column("actor", Key(), nullable=False),
-    Column("reason", Words(), nullable=False),
-    Column("moved_at", UtcDateTime(), nullable=False),
-    PrimaryKeyConstraint("tenant_id", "alias", "move"),
-    _of("models", "version"),
-)
-
-rule_sets = Table(
-    "rule_sets",
-    metadata,
-    _tenant(),
-    Column("version", Integer, nullable=False),
-    Column("rules", Json(), nullable=False),
-    Column("actor", Key(), nullable=False),
-    Column("reason", Words(), nullable=False),
-    Column("created_at", UtcDateTime(), nullable=False),
-    PrimaryKeyConstraint("tenant_id", "version"),
-)
-
-rule_set_moves = Table(
-    "rule_set_moves",
-    metadata,
-    _tenant(),
-    Column("move", Integer, nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("actor", Key(), nullable=False),
-    Column("reason", Words(), nullable=False),
-    Column("moved_at", UtcDateTime(), nullable=False),
-    PrimaryKeyConstraint("tenant_id", "move"),
-    _of("rule_sets", "version"),
-)
-
-experiments = Table(
-    "experiments",
-    metadata,
-    _tenant(),
-    Column("experiment", Key(), nullable=False),
-    Column("unit_kind", Key(), nullable=False),
-    Column("salt", Key(), nullable=False),
-    Column("design", Json(), nullable=False),
-    Column("actor", Key(), nullable=False),
-    Column("created_at", UtcDateTime(), nullable=False),
-    Column("started_at", UtcDateTime()),
-    Column("stopped_at", UtcDateTime()),
-    Column("stopped_because", Words()),
-    PrimaryKeyConstraint("tenant_id", "experiment"),
-    CheckConstraint(
-        "unit_kind IN ('lead', 'team_day', 'time_slice')", name="unit_kind"
-    ),
-    CheckConstraint("(stopped_at IS NULL) = (stopped_because IS NULL)", name="stopped"),
-    CheckConstraint("stopped_at >= started_at", name="stopped_later"),
-)
-
-arms = Table(
-    "arms",
-    metadata,
-    _tenant(),
-    Column("experiment", Key(), nullable=False),
-    Column("arm", Key(), nullable=False),
-    Column("policy", Key(), nullable=False),
-    Column("parameters", Json(), nullable=False),
-    Column("share", Double, nullable=False),
-    PrimaryKeyConstraint("tenant_id", "experiment", "arm"),
-    CheckConstraint("share > 0 AND share <= 1", name="share"),
-    _of("experiments", "experiment"),
-)
-
-experiment_units = Table(
-    "experiment_units",
-    metadata,
-    _tenant(),
-    Column("experiment", Key(), nullable=False),
-    Column("unit", Key(), nullable=False),
-    Column("arm", Key(), nullable=False),
-    Column("stratum", Key(), nullable=False),
-    Column("covariate", Double),
-    Column("logged_at", UtcDateTime(), nullable=False),
-    PrimaryKeyConstraint("tenant_id", "experiment", "unit"),
-    _of("arms", "experiment", "arm"),
 )
 
 import_originals = Table(
     "import_originals",
     metadata,
-    _tenant(),
+    tenant_column(),
     Column("import_id", Key(), nullable=False),
     Column("line", BigInteger, nullable=False),
     Column("kind", Key(), nullable=False),
@@ -405,7 +178,7 @@ import_originals = Table(
 erasures = Table(
     "erasures",
     metadata,
-    _tenant(),
+    tenant_column(),
     Column("erasure_id", Key(), nullable=False),
     Column("cause", Key(), nullable=False),
     Column("subject_id", Key()),
@@ -417,8 +190,4 @@ erasures = Table(
     CheckConstraint("(cause = 'request') = (subject_id IS NOT NULL)", name="subject"),
 )
 
-APPEND_ONLY = (promotions, rule_sets, rule_set_moves, experiment_units, erasures)
-"""Tables whose rows the database refuses to change or remove."""
-
-for table in APPEND_ONLY:
-    append_only(table)
+append_only(erasures)

@@ -20,7 +20,7 @@ from rightrep.store.models import (
     publish_model,
     read_model,
 )
-from rightrep.store.schema_ops import promotions
+from rightrep.store.schema_plans import promotions
 from tests.threads import at_once
 
 ACME = TenantId("acme")

@@ -18,7 +18,7 @@ from rightrep.store.rules import (
     roll_back_rules,
     rules_in_force,
 )
-from rightrep.store.schema_ops import rule_sets
+from rightrep.store.schema_plans import rule_sets
 
 ACME = TenantId("acme")
 OTHER = TenantId("other")
