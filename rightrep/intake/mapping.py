@@ -17,7 +17,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rightrep.errors import InvalidInput
-from rightrep.intake.fields import FIELDS, Kind, field_of
+from rightrep.intake.fields import ATTRIBUTES, FIELDS, Kind, field_of
 from rightrep.intake.mapping_errors import explained, unknown
 
 MOST_BYTES = 1 << 20
@@ -91,6 +91,8 @@ class KindMapping(_Table):
         constants: Value of a field in every row.
         defaults: Value of a field where the cell is empty.
         values: Texts of a field's column that mean another value.
+        types: Whether a tenant's own field is a number or a truth value, where the
+            file has texts only (CSV).
         where: Conditions on columns; rows that miss one are left out.
         joins: Other files, by the name under which ``columns`` names their columns.
         dates: How times are written.
@@ -107,6 +109,9 @@ class KindMapping(_Table):
     constants: Mapping[str, Value] = Field(default_factory=dict)
     defaults: Mapping[str, Value] = Field(default_factory=dict)
     values: Mapping[str, Mapping[str, Value]] = Field(default_factory=dict)
+    types: Mapping[str, Literal["text", "number", "boolean"]] = Field(
+        default_factory=dict
+    )
     where: Mapping[str, Short | Sequence[str] | Condition] = Field(default_factory=dict)
     joins: Mapping[str, Join] = Field(default_factory=dict)
     dates: Dates = Dates()
@@ -210,6 +215,7 @@ def _check_fields(loaded: LoadedMapping, path: Path) -> None:
         "constants": rules.constants,
         "defaults": rules.defaults,
         "values": rules.values,
+        "types": rules.types,
     }
     for name, table in tables.items():
         for field in table:
@@ -237,6 +243,14 @@ def _check_sources(loaded: LoadedMapping, path: Path) -> None:
             "is missing, while its values or defaults are given.",
             "Name its column, or give it in [constants].",
         )
+    for name in rules.types:
+        if not name.startswith(ATTRIBUTES):
+            raise _wrong(
+                path,
+                f"{kind}.types.{name}",
+                f"is not one of your own fields, {ATTRIBUTES}NAME.",
+                "Leave it out; canonical fields have their types.",
+            )
     for name in sorted(set(rules.columns) & set(rules.constants)):
         raise _wrong(
             path,

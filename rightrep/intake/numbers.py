@@ -13,6 +13,7 @@ from rightrep.intake.cells import Cell
 MOST_MAJOR = Decimal(10) ** 13
 """Amounts beyond this are mistakes, and their minor units would not fit."""
 
+_LONGEST_WHOLE = 40
 _UNITS = {"万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
 
 
@@ -65,6 +66,8 @@ def number(cell: Cell, style: NumberStyle) -> Decimal:
 
 
 def _parsed(text: str, style: NumberStyle) -> Decimal:
+    if text.isascii() and text.isdigit() and len(text) <= _LONGEST_WHOLE:
+        return Decimal(text)
     plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
     for mark in style.ignore:
         plain = plain.replace(unicodedata.normalize("NFKC", mark), "")
@@ -83,7 +86,7 @@ def _pattern(decimal: str, group: str) -> re.Pattern[str]:
     point, mark = re.escape(decimal), re.escape(group)
     grouped = rf"\d{{1,3}}(?:{mark}\d{{3}})+|" if group else ""
     return re.compile(
-        rf"([-+]?)({grouped}\d{{1,40}}|(?={point}\d))(?:{point}(\d{{0,40}}))?"
+        rf"([-+]?)({grouped}\d{{1,{_LONGEST_WHOLE}}}|(?={point}\d))(?:{point}(\d{{0,40}}))?"
         rf"([eE][-+]?\d{{1,2}})?\s*([{''.join(_UNITS)}])?",
         re.ASCII,
     )

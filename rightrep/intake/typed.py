@@ -4,18 +4,20 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from rightrep.domain.customer import ContactPoint
 from rightrep.errors import InvalidInput
 from rightrep.intake import words
 from rightrep.intake.cells import Cell, RawBatch, Refusal
 from rightrep.intake.emails import email_points
-from rightrep.intake.fields import FIELDS, Field, Form, Kind, field_of
+from rightrep.intake.fields import Field, Form, Kind, field_of
 from rightrep.intake.instants import SKEW, DateStyle, day, instant
 from rightrep.intake.mapped import Canonical
 from rightrep.intake.numbers import MOST_MAJOR, NumberStyle, Refused, number
 from rightrep.intake.phones import phone_points
+
+_SAFE_WHOLE = 2**53
 
 Read = Callable[[Cell], Any]
 
@@ -30,6 +32,8 @@ class Style:
         dates: How times are written.
         numbers: How numbers are written.
         phone_region: Country of phone numbers without a country code.
+        types: "number" or "boolean" for a tenant's own fields that are texts in the
+            file.
     """
 
     now: datetime
@@ -37,6 +41,7 @@ class Style:
     dates: DateStyle
     numbers: NumberStyle
     phone_region: str
+    types: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,18 +127,6 @@ def check_constants(
             )
 
 
-def marked(points: Sequence[Sequence[ContactPoint] | None]) -> int:
-    """Rows with a phone number or an e-mail address that cannot exist."""
-    return sum(
-        any(not point.possible for point in row) for row in points if row is not None
-    )
-
-
-def required(kind: Kind) -> list[str]:
-    """Fields that every row must have."""
-    return [field.name for field in FIELDS[kind].values() if field.required]
-
-
 def _values(
     field: Field,
     cells: Sequence[Cell],
@@ -142,28 +135,26 @@ def _values(
     problems: dict[int, dict[str, str]],
 ) -> list[Any]:
     read = _READERS[field.form](field, style)
-    # Equal texts are read once a batch; other types are not keys: True equals 1.
-    seen: dict[str, Any] = {}
-    values: list[Any] = []
-    for k, cell in enumerate(cells):
-        if cell is None:
-            values.append(None)
-            if field.required:
-                problems.setdefault(k, {})[label] = f"{field.name} is empty."
-            continue
-        if isinstance(cell, str) and cell in seen:
-            values.append(seen[cell])
-            continue
+    values: dict[object, Any] = {None: None}
+    reasons: dict[object, str] = {}
+    # Equal texts are read once; other types are not keys, since True equals 1.
+    keys = [
+        cell if cell is None or isinstance(cell, str) else (k, cell)
+        for k, cell in enumerate(cells)
+    ]
+    for key in dict.fromkeys(keys):
         try:
-            value = read(cell)
+            if key is not None:
+                values[key] = read(key[1] if isinstance(key, tuple) else key)
+            elif field.required:
+                reasons[None] = f"{field.name} is empty."
         except Refused as refused:
-            problems.setdefault(k, {})[label] = str(refused)
-            values.append(None)
-            continue
-        if isinstance(cell, str):
-            seen[cell] = value
-        values.append(value)
-    return values
+            values[key], reasons[key] = None, str(refused)
+    if reasons:
+        for k, name in enumerate(keys):
+            if name in reasons:
+                problems.setdefault(k, {})[label] = reasons[name]
+    return [values[key] for key in keys]
 
 
 def _refuse_filled(
@@ -222,6 +213,21 @@ def _amount(field: Field, style: Style) -> Read:
     return read
 
 
+def _scalar(field: Field, style: Style) -> Read:
+    match style.types.get(field.name):
+        case "number":
+            return lambda cell: _plain_number(number(cell, style.numbers))
+        case "boolean":
+            return words.truth
+        case _:
+            return words.scalar
+
+
+def _plain_number(value: Decimal) -> float | int:
+    whole = int(value) if value == value.to_integral_value() else None
+    return whole if whole is not None and abs(whole) < _SAFE_WHOLE else float(value)
+
+
 def _check_range(field: Field, value: float) -> None:
     if field.lowest is not None and value < field.lowest:
         raise Refused(f"{field.name} must be {field.lowest:,g} or more.")
@@ -249,5 +255,5 @@ _READERS: Mapping[Form, Callable[[Field, Style], Read]] = {
     Form.EMAIL: lambda _, __: lambda cell: email_points(words.text(cell)),
     Form.SHIFTS: lambda _, __: words.shifts,
     Form.LEAVE: lambda _, __: words.leave,
-    Form.SCALAR: lambda _, __: words.scalar,
+    Form.SCALAR: _scalar,
 }

@@ -29,6 +29,8 @@ _SHIFT = re.compile(
     r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})",
     re.ASCII | re.IGNORECASE,
 )
+_TRUE = frozenset(("true", "yes", "y", "1", "是"))
+_FALSE = frozenset(("false", "no", "n", "0", "否"))
 _ERRORS = ("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!")
 
 
@@ -48,8 +50,11 @@ def text(cell: Cell, longest: int = MOST_TEXT) -> str:
         if cell.startswith(_ERRORS):
             raise Refused(f"The spreadsheet shows the error {cell}.")
         return cell
-    if any("\ud800" <= character <= "\udfff" for character in cell):
-        raise Refused("The text holds half a character. Save the file again as UTF-8.")
+    try:
+        cell.encode()
+    except UnicodeEncodeError:
+        reason = "The text holds half a character. Save the file again as UTF-8."
+        raise Refused(reason) from None
     return unicodedata.normalize("NFC", cell)
 
 
@@ -150,6 +155,18 @@ def scalar(cell: Cell) -> Scalar:
     if isinstance(cell, bool | int | float):
         return cell
     return remark(cell)
+
+
+def truth(cell: Cell) -> bool:
+    """Yes or no: true, yes, 1, 是 or false, no, 0, 否.
+
+    Raises:
+        Refused: It is neither.
+    """
+    found = text(cell).lower()
+    if found not in _TRUE | _FALSE:
+        raise Refused(f"{text(cell)!r} is neither true nor false.")
+    return found in _TRUE
 
 
 def shifts(cell: Cell) -> tuple[Shift, ...]:
