@@ -20,6 +20,7 @@ from sqlalchemy import (
 from rightrep.domain.ids import is_id, new_ids
 from rightrep.errors import InvalidInput, NotFound
 from rightrep.store.guard import of_tenant
+from rightrep.store.rows import insert_new
 from rightrep.store.schema import (
     aliases,
     contacts,
@@ -183,8 +184,9 @@ def _add(
     ids: Mapping[str, str],
     at: datetime,
 ) -> None:
-    session.execute(
-        session.insert(aliases).on_conflict_do_nothing(),
+    insert_new(
+        session,
+        aliases,
         [
             {
                 "kind": kind,

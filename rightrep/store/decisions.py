@@ -23,6 +23,7 @@ from rightrep.store.exclusions import (
     spelled_out,
 )
 from rightrep.store.guard import of_tenant
+from rightrep.store.rows import insert_new
 from rightrep.store.schema import decisions
 from rightrep.store.session import ReadSession, WriteSession
 from rightrep.store.sets import any_of, batches
@@ -87,8 +88,7 @@ def log_decisions(
         for row, decision in zip(rows, made, strict=True):
             if decision.excluded:
                 _pack(session, [row], Exclusions.of(decision.excluded))
-    statement = session.insert(decisions).on_conflict_do_nothing()
-    return sum(session.execute(statement, batch).rowcount for batch in batches(rows))
+    return len(insert_new(session, decisions, rows))
 
 
 def get_decision(session: ReadSession, decision_id: DecisionId) -> Decision:
@@ -230,7 +230,7 @@ def _to_cursor(decision: Decision) -> str:
 
 def _from_cursor(cursor: str) -> tuple[datetime, str]:
     try:
-        micros, _, decision_id = urlsafe_b64decode(cursor).decode().partition(":")
+        micros, decision_id = urlsafe_b64decode(cursor).decode().split(":")
         return from_micros(int(micros)), decision_id
     except (ValueError, OverflowError) as error:
         raise InvalidInput(

@@ -25,6 +25,7 @@ from rightrep.store.session import (
     SystemSession,
     WriteSession,
 )
+from rightrep.store.types import to_json
 
 _SQLITE_PRAGMAS = (
     "journal_mode=WAL",
@@ -137,7 +138,9 @@ class Store:
         engine = create_engine(
             self.url,
             pool_pre_ping=not self._is_sqlite,
-            json_serializer=_to_json,
+            # Parameters hold names and notes: they have no place in an error message.
+            hide_parameters=True,
+            json_serializer=to_json,
             json_deserializer=orjson.loads,
         )
         if self._is_sqlite:
@@ -172,10 +175,6 @@ def _repair_sqlite(connection: DBAPIConnection, _record: object) -> None:
     for pragma in _SQLITE_PRAGMAS:
         cursor.execute(f"pragma {pragma}")
     cursor.close()
-
-
-def _to_json(value: object) -> str:
-    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
 @contextmanager

@@ -9,9 +9,9 @@ from sqlalchemy import RowMapping, func, or_, select
 
 from rightrep.domain.ids import ContactId, CustomerId, LeadId
 from rightrep.domain.lead import Lead, LeadAttributes, LeadVersion, Stage
-from rightrep.domain.money import Money
 from rightrep.errors import NotFound
 from rightrep.store.guard import of_tenant
+from rightrep.store.money import money_columns, money_of
 from rightrep.store.schema import lead_versions, leads
 from rightrep.store.session import ReadSession, WriteSession
 from rightrep.store.sets import any_of, batches
@@ -172,6 +172,19 @@ def get_lead_versions(session: ReadSession, lead_id: LeadId) -> list[LeadVersion
     ]
 
 
+def require_leads(session: ReadSession, lead_ids: Iterable[LeadId]) -> None:
+    """Check that every one of these leads is there.
+
+    Raises:
+        NotFound: The first one that is not.
+    """
+    for batch in batches(list(dict.fromkeys(lead_ids))):
+        known = set(session.execute(_IDS, {"ids": list(batch)}).scalars())
+        for lead_id in batch:
+            if lead_id not in known:
+                raise NotFound("lead", lead_id)
+
+
 def _row(version: LeadVersion) -> dict[str, Any]:
     what = version.attributes
     return {
@@ -196,23 +209,12 @@ def _attributes(row: RowMapping) -> LeadAttributes:
     )
 
 
-def money_columns(name: str, money: Money | None) -> dict[str, int | str | None]:
-    """Money as its two columns, ``NAME_minor`` and ``NAME_currency``."""
-    return {
-        f"{name}_minor": None if money is None else money.minor,
-        f"{name}_currency": None if money is None else money.currency,
-    }
-
-
-def money_of(name: str, row: RowMapping) -> Money | None:
-    """The same back from a row."""
-    minor = row[f"{name}_minor"]
-    return None if minor is None else Money(minor, row[f"{name}_currency"])
-
-
 _LEADS = select(
     leads.c.lead_id, leads.c.customer_id, leads.c.contact_id, leads.c.created_at
 ).where(of_tenant(leads), leads.c.lead_id.in_(any_of("ids")))
+_IDS = select(leads.c.lead_id).where(
+    of_tenant(leads), leads.c.lead_id.in_(any_of("ids"))
+)
 _IN_FORCE = in_force(lead_versions)
 _VERSIONS = (
     select(lead_versions)

@@ -20,7 +20,6 @@ from sqlalchemy import (
     case,
     delete,
     func,
-    insert,
     select,
     update,
 )
@@ -28,6 +27,7 @@ from sqlalchemy import (
 from rightrep.domain.ids import DecisionId, LeadId, RepId, new_id
 from rightrep.domain.ownership import OwnershipKind
 from rightrep.store.guard import of_tenant
+from rightrep.store.rows import insert_new
 from rightrep.store.schema import leads, ownership, ownership_events, rep_day, rep_load
 from rightrep.store.session import WriteSession
 from rightrep.store.sets import any_of, batches
@@ -123,8 +123,7 @@ def apply(
     tally = _Tally()
     events = [_event(change, states, tally) for change in changes]
     touched = sorted({change.lead_id for change in changes})
-    for batch in batches(events):
-        session.execute(insert(ownership_events), batch)
+    insert_new(session, ownership_events, events)
     _write_states(session, [(lead_id, states[lead_id]) for lead_id in touched])
     tally.write(session)
 

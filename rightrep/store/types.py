@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 from sqlalchemy import JSON, BigInteger, Dialect, String, Text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -25,6 +26,11 @@ def to_micros(at: datetime) -> int:
 def from_micros(micros: int) -> datetime:
     """The instant, aware and in UTC."""
     return _EPOCH + micros * _MICROSECOND
+
+
+def to_json(value: object) -> str:
+    """JSON text; NumPy numbers and arrays are numbers and lists."""
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, Select, Table, bindparam, func, insert, select
+from sqlalchemy import Column, Select, Table, bindparam, func, select
 
 from rightrep.store.guard import of_tenant
+from rightrep.store.rows import insert_new
 from rightrep.store.session import ReadSession, WriteSession
 from rightrep.store.sets import any_of, batches, digest
 
@@ -45,7 +46,7 @@ def add_versions(
         known = _known(session, table, {row[of] for row in batch})
         news = [new for row in batch if (new := _news(row, known[row[of]]))]
         if news:
-            session.execute(insert(table), news)
+            insert_new(session, table, news)
         added += len(news)
     return added
 

@@ -1,0 +1,191 @@
+"""Outcomes: the labels that retraining learns from."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import RowMapping, bindparam, select
+from sqlalchemy.exc import IntegrityError
+
+from rightrep.domain.ids import LeadId
+from rightrep.domain.outcome import Outcome, Result
+from rightrep.errors import Conflict, InvalidInput, NotFound
+from rightrep.store.decisions import last_decisions
+from rightrep.store.events import add_events
+from rightrep.store.guard import of_tenant
+from rightrep.store.leads import require_leads
+from rightrep.store.money import money_columns, money_of
+from rightrep.store.ownership import close_leads
+from rightrep.store.schema import decisions, outcomes
+from rightrep.store.session import ReadSession, WriteSession
+from rightrep.store.sets import any_of, batches, digest
+
+_PLAIN = ("event_id", "lead_id", "decision_id", "closed_at", "recorded_at", "reason")
+_BODY = (*_PLAIN, "replaces")
+
+
+def record_outcome(
+    session: WriteSession, outcome: Outcome, *, frees_slot: bool = True
+) -> bool:
+    """Log how a lead closed; a message seen before changes nothing.
+
+    See ``record_outcomes``.
+
+    Returns:
+        Whether it was new.
+    """
+    return record_outcomes(session, [outcome], frees_slot=frees_slot)[0]
+
+
+def record_outcomes(
+    session: WriteSession, told: Sequence[Outcome], *, frees_slot: bool = True
+) -> list[bool]:
+    """Log how leads closed; messages seen before change nothing.
+
+    An outcome without a decision judges the lead's last decision at or before its
+    ``closed_at``.
+
+    Args:
+        session: Where to write.
+        told: A correction comes after the outcome it replaces.
+        frees_slot: Whether a closed lead stops counting against its owner's holding
+            limit.
+
+    Returns:
+        Whether each was new.
+
+    Raises:
+        NotFound: There is no such lead, decision or replaced outcome.
+        InvalidInput: The decision or the replaced outcome is another lead's.
+        KeyReused: An id is known with another body.
+        Conflict: The replaced outcome was replaced by another one before.
+    """
+    require_leads(session, (outcome.lead_id for outcome in told))
+    new: list[bool] = []
+    for batch in batches(told):
+        new += _record(session, batch)
+    if frees_slot:
+        closed = {
+            outcome.lead_id: outcome.closed_at
+            for outcome, is_new in zip(told, new, strict=True)
+            if is_new
+        }
+        close_leads(session, closed, actor="outcome", cause="closed")
+    return new
+
+
+def get_outcome(session: ReadSession, event_id: str) -> Outcome:
+    """One outcome as it was told, replaced or not.
+
+    Raises:
+        NotFound: There is no such outcome.
+    """
+    row = session.execute(_ONE, {"event_id": event_id}).mappings().one_or_none()
+    if row is None:
+        raise NotFound("outcome", event_id)
+    return _outcome(row)
+
+
+def list_outcomes(session: ReadSession, lead_id: LeadId) -> list[Outcome]:
+    """How a lead closed, in the order it was told; replaced ones are among them."""
+    rows = session.execute(_OF_LEAD, {"lead_id": lead_id}).mappings()
+    return [_outcome(row) for row in rows]
+
+
+def standing_outcome(session: ReadSession, lead_id: LeadId) -> Outcome | None:
+    """How a lead closed last, corrections applied; None while it is open."""
+    told = list_outcomes(session, lead_id)
+    replaced = {outcome.replaces for outcome in told}
+    standing = [outcome for outcome in told if outcome.event_id not in replaced]
+    return max(standing, key=lambda o: (o.closed_at, o.recorded_at), default=None)
+
+
+def _record(session: WriteSession, told: Sequence[Outcome]) -> list[bool]:
+    _require_decisions(session, told)
+    _require_replaced(session, told)
+    judged = last_decisions(session, [(o.lead_id, o.closed_at) for o in told])
+    rows = []
+    for outcome, last in zip(told, judged, strict=True):
+        full = replace(outcome, decision_id=outcome.decision_id or last)
+        # The hash is of what was said: the last decision may be another one later.
+        rows.append({**_row(full), "digest": digest(_body(outcome))})
+    try:
+        return add_events(session, outcomes, rows)
+    except IntegrityError as error:
+        raise Conflict("Another correction came first; read it and decide.") from error
+
+
+def _require_decisions(session: WriteSession, told: Sequence[Outcome]) -> None:
+    named = {o.decision_id: o for o in told if o.decision_id is not None}
+    rows = session.execute(_DECISIONS, {"ids": list(named)}) if named else ()
+    lead_of = {row.decision_id: row.lead_id for row in rows}
+    for decision_id, outcome in named.items():
+        if decision_id not in lead_of:
+            raise NotFound("decision", decision_id)
+        if lead_of[decision_id] != outcome.lead_id:
+            raise InvalidInput(
+                f"Decision {decision_id} is about another lead than {outcome.lead_id}.",
+                field="decision_id",
+            )
+
+
+def _require_replaced(session: WriteSession, told: Sequence[Outcome]) -> None:
+    named = [o for o in told if o.replaces is not None]
+    if not named:
+        return
+    ids = {"ids": [o.replaces for o in named]}
+    lead_of = {row.event_id: row.lead_id for row in session.execute(_LEAD_OF, ids)}
+    lead_of |= {o.event_id: o.lead_id for o in told}
+    replaced_by = {row.replaces: row.event_id for row in session.execute(_BY, ids)}
+    for outcome in named:
+        replaced = str(outcome.replaces)
+        if replaced not in lead_of:
+            raise NotFound("outcome", replaced)
+        if lead_of[replaced] != outcome.lead_id or replaced == outcome.event_id:
+            raise InvalidInput(
+                f"Outcome {outcome.event_id} cannot replace {replaced}: it is about "
+                "another lead, or itself.",
+                field="replaces",
+            )
+        by = replaced_by.setdefault(replaced, outcome.event_id)
+        if by != outcome.event_id:
+            raise Conflict(f"Outcome {replaced} was replaced by {by} before.")
+
+
+def _row(outcome: Outcome) -> dict[str, Any]:
+    return {
+        **{name: getattr(outcome, name) for name in _BODY},
+        **money_columns("value", outcome.value),
+        "result": outcome.result.value,
+    }
+
+
+def _body(outcome: Outcome) -> dict[str, Any]:
+    return {k: v for k, v in _row(outcome).items() if k != "recorded_at"}
+
+
+def _outcome(row: RowMapping) -> Outcome:
+    return Outcome(
+        **{name: row[name] for name in _BODY},
+        value=money_of("value", row),
+        result=Result(row["result"]),
+    )
+
+
+_ONE = select(outcomes).where(
+    of_tenant(outcomes), outcomes.c.event_id == bindparam("event_id")
+)
+_OF_LEAD = (
+    select(outcomes)
+    .where(of_tenant(outcomes), outcomes.c.lead_id == bindparam("lead_id"))
+    .order_by(outcomes.c.recorded_at, outcomes.c.closed_at, outcomes.c.event_id)
+)
+_LEAD_OF = select(outcomes.c.event_id, outcomes.c.lead_id).where(
+    of_tenant(outcomes), outcomes.c.event_id.in_(any_of("ids"))
+)
+_BY = select(outcomes.c.replaces, outcomes.c.event_id).where(
+    of_tenant(outcomes), outcomes.c.replaces.in_(any_of("ids"))
+)
+_DECISIONS = select(decisions.c.decision_id, decisions.c.lead_id).where(
+    of_tenant(decisions), decisions.c.decision_id.in_(any_of("ids"))
+)
