@@ -9,9 +9,9 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from rightrep.domain.roles import Role
 from rightrep.errors import InvalidInput
 from rightrep.store.session import ReadSession
-from serving.context import Context
 from serving.once import WriteCall, hash_of
 from serving.security import Principal, sign_in
+from serving.usecases.context import Context
 
 _bearer = HTTPBearer(auto_error=False, description="An API key, `rr_...`.")
 

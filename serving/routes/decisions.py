@@ -1,12 +1,13 @@
 """Decisions: who got which lead, and why."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from rightrep.domain.decision import Cause, Decision
+from rightrep.domain.decision import Cause, Decision, RunnerUp
 from rightrep.domain.eligibility import SENTENCES, Exclusion
 from rightrep.domain.ids import DecisionId, LeadId, RepId
 from rightrep.errors import InvalidInput, NotFound
@@ -25,6 +26,16 @@ class RunnerUpOut(BaseModel):
     p_convert: float | None = Field(description="Chance to win, in [0, 1].")
     value: float | None = Field(description="Expected value, minor units.")
     shadow_price: float | None = Field(description="Price of a slot, minor units.")
+
+    @classmethod
+    def of(cls, other: RunnerUp) -> "RunnerUpOut":
+        """As callers see it."""
+        return cls(
+            rep_id=other.rep_id,
+            p_convert=other.p_convert,
+            value=other.value,
+            shadow_price=other.shadow_price,
+        )
 
 
 class ExcludedOut(BaseModel):
@@ -84,16 +95,8 @@ class DecisionOut(BaseModel):
             shadow_price=made.shadow_price,
             model_version=made.model_version,
             fallback=made.fallback,
-            runner_ups=[
-                RunnerUpOut(
-                    rep_id=other.rep_id,
-                    p_convert=other.p_convert,
-                    value=other.value,
-                    shadow_price=other.shadow_price,
-                )
-                for other in made.runner_ups
-            ],
-            excluded=_excluded(made) if reasons else None,
+            runner_ups=[RunnerUpOut.of(other) for other in made.runner_ups],
+            excluded=excluded_out(made.excluded) if reasons else None,
         )
 
 
@@ -145,8 +148,9 @@ def get_decision(decision_id: Key, session: Reading, caller: Caller) -> Decision
     return DecisionOut.of(made, reasons=True)
 
 
-def _excluded(made: Decision) -> list[ExcludedOut]:
+def excluded_out(excluded: Mapping[RepId, str]) -> list[ExcludedOut]:
+    """Reason codes spelled out."""
     return [
         ExcludedOut(rep_id=rep_id, code=code, why=SENTENCES[Exclusion[code.upper()]])
-        for rep_id, code in made.excluded.items()
+        for rep_id, code in excluded.items()
     ]

@@ -28,11 +28,13 @@ from rightrep.errors import ModelUnavailable
 from rightrep.store import bulk, models
 from rightrep.store.engine import Store
 from rightrep.store.tenants import get_tenant
-from training.artifact import Trained, load_trained
 from training.explain import Contribution, explain
+from training.model import ConversionModel
 from training.scoring import PairScorer
 
 FRESH_FOR = timedelta(minutes=5)
+FEW = 1_000
+"""Up to so many leads are read from the store for each question."""
 
 log = structlog.get_logger()
 
@@ -73,18 +75,20 @@ class Adviser:
     Attributes:
         version: Version of the champion.
         made_at: As of when it knows the history.
-        trained: The model, its recipe and its lead-only slices.
+        model: The model.
         known: What the history teaches, rated.
         scorer: The trees, ready for every pair.
         minor: Minor units in one major unit of the tenant's currency.
+        columns_version: Contract of the feature rows.
     """
 
     version: str
     made_at: datetime
-    trained: Trained
+    model: ConversionModel
     known: Known
     scorer: PairScorer
     minor: int
+    columns_version: str
 
     def scores(
         self,
@@ -109,9 +113,9 @@ class Adviser:
         deal_value = found.deal_value * self.minor
         return Scores(
             model_version=self.version,
-            columns_version=self.trained.model.contract.version,
+            columns_version=self.columns_version,
             p_convert=self.scorer.score(found.leads, found.reps, found.affinity),
-            quality=self.trained.model.p_lead(found.leads),
+            quality=self.model.p_lead(found.leads),
             deal_value_minor=np.where(np.isfinite(deal_value), deal_value, 1.0),
             columns=found,
         )
@@ -119,7 +123,7 @@ class Adviser:
     def explain(self, scores: Scores, lead: int, rep: int) -> list[Contribution]:
         """The largest contributions to one pair's chance, in the columns' words."""
         row = scores.feature_rows(np.array([lead]), np.array([rep]))
-        return explain(self.trained.model, row)[0]
+        return explain(self.model, row)[0]
 
 
 class Advisers:
@@ -159,6 +163,21 @@ class Advisers:
                 self._made[tenant_id] = present
             return present
 
+    def own_of(
+        self, adviser: Adviser, tenant_id: TenantId, lead_ids: Sequence[LeadId]
+    ) -> Own | None:
+        """Facts of leads as they are in the store now.
+
+        None when there are many: what the adviser knows is then fresh enough, and
+        cheaper than reading them again.
+        """
+        known = adviser.known.own.leads.ids
+        if len(lead_ids) > FEW and bool(pd.Index(lead_ids).isin(known).all()):
+            return None
+        with self._store.read(tenant_id) as session:
+            history = History.of(bulk.read_history_of(session, lead_ids))
+        return Own.of(history, adviser.known.own.rep_ids)
+
     def _serves(
         self,
         adviser: Adviser,
@@ -183,30 +202,36 @@ class Advisers:
         present: Adviser | None,
     ) -> Adviser:
         at = self._clock.now()
-        trained = _loaded(published, present)
+        model = _loaded(published, present)
         with self._store.read(tenant_id) as session:
             currency = get_tenant(session).currency
             history = History.of(bulk.read_history(session))
-        known = trained.rated(Known.of(history, trained.recipe))
+        origin, contract = model.origin, model.contract
+        if origin is None or contract is None:
+            raise ModelUnavailable("The champion does not say what it was made by.")
+        known = origin.known(history)
         log.info("adviser made", tenant=tenant_id, version=published.version)
         return Adviser(
             version=published.version,
             made_at=at,
-            trained=trained,
+            model=model,
             known=known,
-            scorer=PairScorer(trained.model),
+            scorer=PairScorer(model),
             minor=10 ** minor_digits(currency),
+            columns_version=contract.version,
         )
 
 
-def _loaded(published: models.PublishedModel, present: Adviser | None) -> Trained:
+def _loaded(
+    published: models.PublishedModel, present: Adviser | None
+) -> ConversionModel:
     """The champion's file; the last good one stays when the new one is broken."""
     if present is not None and present.version == published.version:
-        return present.trained
+        return present.model
     try:
-        return load_trained(Path(published.path), sha256=published.sha256)
+        return ConversionModel.load(Path(published.path), published.sha256)
     except ModelUnavailable:
         if present is None:
             raise
         log.exception("champion does not load; the last good one stays")
-        return present.trained
+        return present.model

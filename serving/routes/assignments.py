@@ -1,0 +1,292 @@
+"""Which rep should take this lead, now? And which reps all of these?"""
+
+from datetime import datetime
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel, Field
+
+from optimizer.policies import POLICIES
+from rightrep.domain.ids import LeadId
+from rightrep.domain.plan import LineState
+from rightrep.domain.roles import Role
+from rightrep.errors import AlreadyOwned, Conflict, InvalidInput, NotFound
+from rightrep.store import jobs, plans
+from rightrep.store.aliases import RecordKind, resolve
+from rightrep.store.session import WriteSession
+from serving.dependencies import Parts, Reading, Writing, allow
+from serving.errors import may_raise
+from serving.models import Body, Key, Text
+from serving.routes.decisions import ExcludedOut, RunnerUpOut, excluded_out
+from serving.routes.feedback import ids_of
+from serving.routes.jobs import JobOut
+from serving.usecases import next_rep, planning
+from serving.usecases.jobs import PLAN
+
+router = APIRouter(prefix="/assignments", tags=["assignments"])
+
+
+class NextIn(Body):
+    """One lead that needs a rep."""
+
+    lead: Key
+    dry_run: bool = Field(
+        default=False, description="Tell, and change nothing: no log row, no turn."
+    )
+
+
+class NextOut(BaseModel):
+    """Who should have the lead, or has it now."""
+
+    lead_id: str
+    rep_id: str | None = Field(description="Null when nobody gets it now.")
+    decision_id: str | None = Field(description="Null in a dry run.")
+    policy: str
+    propensity: float | None
+    p_convert: float | None = Field(description="Chance to win, in [0, 1].")
+    value: float | None = Field(description="Expected value, minor units.")
+    shadow_price: float | None = Field(description="Price of the slot, minor units.")
+    priced: bool = Field(description="False: no prices in force, greedy choice.")
+    model_version: str | None
+    fallback: str | None = Field(description="Why the fallback policy answered.")
+    reason: str | None = Field(description="Why nobody gets it.")
+    runner_ups: list[RunnerUpOut]
+    excluded: list[ExcludedOut]
+
+
+class PlanIn(Body):
+    """A batch of leads to share out."""
+
+    policy: Text | None = Field(default=None, examples=["optimal"])
+    leads: list[Key] | None = Field(
+        default=None, max_length=10_000, description="Null is every unassigned lead."
+    )
+    commit: bool = Field(default=False, description="Act on it at once.")
+    atomic: bool = Field(default=False, description="Act on all of it or nothing.")
+    seed: int = Field(default=0, ge=0, lt=2**32)
+
+
+class CommitIn(Body):
+    """How to act on a previewed plan."""
+
+    atomic: bool = Field(default=False, description="All of it or nothing.")
+
+
+class CommitOut(BaseModel):
+    """What became of the plan's leads."""
+
+    plan_id: str
+    lines: dict[LineState, int] = Field(
+        description="committed; owned, full or excluded came back; unassigned."
+    )
+
+
+class PlanRepOut(BaseModel):
+    """What a plan means for one rep."""
+
+    rep_id: str
+    capacity: int
+    load: int
+    given: int
+    shadow_price: float | None
+    binding: bool
+
+
+class LineOut(BaseModel):
+    """One lead of a plan."""
+
+    line: int
+    lead_id: str
+    rep_id: str | None
+    state: LineState
+    p_convert: float | None
+    value: float | None
+    shadow_price: float | None
+    decision_id: str | None
+
+
+class PlanOut(BaseModel):
+    """A plan, its proof, and a page of its lines."""
+
+    plan_id: str
+    policy: str
+    created_at: datetime
+    value: float | None = Field(description="Expected by the model, minor units.")
+    bound: float | None = Field(description="No plan can be worth more.")
+    gap: float | None = Field(description="Bound minus value, over the bound.")
+    baselines: dict[str, dict[str, float]] = Field(
+        description="What other policies expect on the same leads."
+    )
+    model_version: str | None
+    fallback: str | None
+    problem: dict[str, int | str]
+    states: dict[LineState, int]
+    reps: list[PlanRepOut]
+    lines: list[LineOut]
+    next_after: int | None = Field(description="`after` of the next page.")
+
+
+_ASKERS = [Depends(allow(Role.SERVICE, Role.MANAGER))]
+
+
+@router.post(
+    "/next",
+    response_model=NextOut,
+    responses=may_raise(NotFound, AlreadyOwned),
+    dependencies=_ASKERS,
+)
+def post_next(body: NextIn, call: Writing, parts: Parts) -> Response:
+    """The next best rep for one lead, reserved and assigned unless it is a dry run."""
+    tenant_id = call.principal.tenant_id
+
+    def prepare() -> next_rep.Proposal:
+        with parts.store.read(tenant_id) as session:
+            lead_id = LeadId(resolve(session, RecordKind.LEAD, body.lead))
+        return next_rep.propose(parts, tenant_id, lead_id)
+
+    if body.dry_run:
+        told = _next_out(prepare(), None)
+        return Response(told.model_dump_json(), media_type="application/json")
+
+    def work(session: WriteSession, proposal: next_rep.Proposal) -> NextOut:
+        decision = next_rep.assign(
+            session, proposal, at=call.clock.now(), actor=call.principal.key_id
+        )
+        if decision is not None:
+            parts.metrics.decisions.labels(
+                decision.policy, str(decision.fallback is not None)
+            ).inc()
+        return _next_out(proposal, decision, assigned=True)
+
+    return call.prepared_once(prepare, work)
+
+
+@router.post(
+    "/plan",
+    status_code=202,
+    response_model=JobOut,
+    responses=may_raise(InvalidInput, NotFound),
+    dependencies=_ASKERS,
+)
+def post_plan(body: PlanIn, call: Writing) -> Response:
+    """Ask for a batch plan, previewed or committed; follow the job to its plan_id."""
+    if body.policy is not None and body.policy not in POLICIES:
+        raise InvalidInput(
+            f"There is no policy {body.policy!r}.",
+            field="policy",
+            remedy=f"Give one of {', '.join(POLICIES)}.",
+        )
+
+    def work(session: WriteSession) -> JobOut:
+        leads = None
+        if body.leads is not None:
+            leads = list(ids_of(session, RecordKind.LEAD, body.leads).values())
+        args = {
+            "policy": body.policy,
+            "leads": leads,
+            "commit": body.commit,
+            "atomic": body.atomic,
+            "seed": body.seed,
+            "actor": call.principal.key_id,
+        }
+        asked = jobs.enqueue(session, PLAN, args, at=call.clock.now())
+        return JobOut.of(jobs.read_job(session, asked.job_id))
+
+    return call.once(work, status=202)
+
+
+@router.get(
+    "/plan/{plan_id}",
+    responses=may_raise(NotFound),
+    dependencies=[Depends(allow(Role.SERVICE, Role.MANAGER, Role.ANALYST))],
+)
+def get_plan(
+    plan_id: Key, session: Reading, after: int = -1, limit: int = 100
+) -> PlanOut:
+    """One plan with a page of its lines."""
+    header = plans.read_plan(session, plan_id)
+    limit = max(1, min(limit, 1_000))
+    lines = plans.read_lines(session, plan_id, after=after, limit=limit).to_pylist()
+    return PlanOut(
+        plan_id=header.plan_id,
+        policy=header.policy,
+        created_at=header.created_at,
+        value=header.value,
+        bound=header.bound,
+        gap=header.gap,
+        baselines={name: dict(row) for name, row in header.baselines.items()},
+        model_version=header.model_version,
+        fallback=header.fallback,
+        problem=dict(header.problem),
+        states=plans.count_lines(session, plan_id),
+        reps=[
+            PlanRepOut(
+                rep_id=rep.rep_id,
+                capacity=rep.capacity,
+                load=rep.load,
+                given=rep.given,
+                shadow_price=rep.shadow_price,
+                binding=rep.binding,
+            )
+            for rep in plans.read_plan_reps(session, plan_id)
+        ],
+        lines=[
+            LineOut(**{name: line[name] for name in LineOut.model_fields})
+            for line in lines
+        ],
+        next_after=lines[-1]["line"] if len(lines) == limit else None,
+    )
+
+
+@router.post(
+    "/plan/{plan_id}/commit",
+    response_model=CommitOut,
+    responses=may_raise(NotFound, Conflict),
+    dependencies=_ASKERS,
+)
+def post_commit(plan_id: Key, body: CommitIn, call: Writing) -> Response:
+    """Act on a previewed plan; leads that changed since come back, the rest stands."""
+
+    def work(session: WriteSession) -> CommitOut:
+        lines = planning.commit_plan(
+            session,
+            plan_id,
+            at=call.clock.now(),
+            actor=call.principal.key_id,
+            atomic=body.atomic,
+        )
+        return CommitOut(plan_id=plan_id, lines=lines)
+
+    return call.once(work)
+
+
+def _next_out(
+    proposal: next_rep.Proposal,
+    decision: next_rep.Decision | None,
+    *,
+    assigned: bool = False,
+) -> NextOut:
+    situation = proposal.situation
+    told = decision
+    if told is None and not assigned and proposal.reason is None:
+        told = proposal.decision(proposal.ranking[0], at=situation.at, actor="dry_run")
+    reason = proposal.reason
+    if assigned and decision is None and reason is None:
+        reason = "Everybody who may take this lead filled up meanwhile."
+    return NextOut(
+        lead_id=situation.lead_ids[0],
+        rep_id=None if told is None else told.rep_id,
+        decision_id=None if decision is None else decision.decision_id,
+        policy=proposal.policy if told is None else told.policy,
+        propensity=None if told is None else told.propensity,
+        p_convert=None if told is None else told.p_convert,
+        value=None if told is None else told.value,
+        shadow_price=None if told is None else told.shadow_price,
+        priced=proposal.plan_id is not None,
+        model_version=None
+        if proposal.scores is None
+        else proposal.scores.model_version,
+        fallback=proposal.fallback,
+        reason=reason,
+        runner_ups=[] if told is None else [RunnerUpOut.of(r) for r in told.runner_ups],
+        excluded=excluded_out(proposal.excluded()),
+    )

@@ -1,0 +1,242 @@
+"""One lead now: the next best rep, told or given."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypedDict
+
+import numpy as np
+
+from optimizer.online import Choice, choose
+from optimizer.policies import POLICIES
+from optimizer.problem import UNASSIGNED, FloatArray, Problem
+from rightrep.domain.days import local_day
+from rightrep.domain.decision import Cause, Decision, RunnerUp
+from rightrep.domain.eligibility import Exclusion
+from rightrep.domain.ids import DecisionId, LeadId, RepId, TenantId, new_id
+from rightrep.domain.lottery import enters_lottery
+from rightrep.errors import AlreadyOwned, CapacityReached, NotFound
+from rightrep.store import outbox, ownership, prices
+from rightrep.store.capacity import Limits, take_lead
+from rightrep.store.exclusions import Exclusions
+from rightrep.store.session import WriteSession
+from serving.usecases.advice import Scores
+from serving.usecases.choosing import FALLBACK, LOTTERY, OPTIMAL
+from serving.usecases.context import Context
+from serving.usecases.planning import score
+from serving.usecases.situation import Situation, problem_of, read_situation
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """Who should have one lead, best first, and why.
+
+    Attributes:
+        situation: What it was made in; one lead.
+        scores: What the model says, or None.
+        ranking: Reps in the order they are tried; empty when nobody may.
+        policy: What put them in that order.
+        propensity: Probability of the first at a lottery's draw; NaN otherwise.
+        value: Expected value with each rep; float64 (n_reps,).
+        price: Shadow price of each rep's slot; float64 (n_reps,).
+        plan_id: The plan the prices come from, or None when they are all 0.
+        fallback: Why the fallback policy answered, or None.
+        reason: Why nobody gets the lead, or None.
+    """
+
+    situation: Situation
+    scores: Scores | None
+    ranking: Sequence[int]
+    policy: str
+    propensity: float
+    value: FloatArray
+    price: FloatArray
+    plan_id: str | None
+    fallback: str | None
+    reason: str | None
+
+    def excluded(self) -> dict[RepId, str]:
+        """Reason code of every rep who may not have the lead."""
+        return {
+            rep_id: Exclusion(code).name.lower()
+            for rep_id, code in zip(
+                self.situation.rep_ids, self.situation.codes[0].tolist(), strict=True
+            )
+            if code
+        }
+
+    def runner_ups(self, chosen: int) -> list[RunnerUp]:
+        """The next best after the chosen one, with their numbers."""
+        others = [j for j in self.ranking if j != chosen]
+        p = None if self.scores is None else self.scores.p_convert[0]
+        return [
+            RunnerUp(
+                rep_id=self.situation.rep_ids[j],
+                p_convert=None if p is None else float(p[j]),
+                value=None if p is None else float(self.value[j]),
+                shadow_price=None if self.plan_id is None else float(self.price[j]),
+            )
+            for j in others[: self.situation.routing.runner_ups]
+        ]
+
+    def decision(self, chosen: int, *, at: datetime, actor: str) -> Decision:
+        """The record of giving the lead to one of the ranking."""
+        scores, first = self.scores, chosen == self.ranking[0]
+        row = None
+        if scores is not None:
+            row = scores.feature_rows(np.array([0]), np.array([chosen]))[0]
+        return Decision(
+            decision_id=DecisionId(new_id(at)),
+            lead_id=self.situation.lead_ids[0],
+            rep_id=self.situation.rep_ids[chosen],
+            decided_at=at,
+            recorded_at=at,
+            cause=Cause.REQUEST,
+            actor=actor,
+            # A lottery whose winner was taken meanwhile is no draw with a known chance.
+            policy=self.policy if first or self.policy != LOTTERY else FALLBACK,
+            propensity=None
+            if not first or np.isnan(self.propensity)
+            else self.propensity,
+            p_convert=None if scores is None else float(scores.p_convert[0, chosen]),
+            value=None if scores is None else float(self.value[chosen]),
+            shadow_price=None if self.plan_id is None else float(self.price[chosen]),
+            model_version=None if scores is None else scores.model_version,
+            fallback=self.fallback,
+            columns_version=None if scores is None else scores.columns_version,
+            feature_row=row,
+            runner_ups=self.runner_ups(chosen),
+        )
+
+
+def propose(context: Context, tenant_id: TenantId, lead_id: LeadId) -> Proposal:
+    """Who should have this lead now; nothing is written.
+
+    Raises:
+        NotFound: There is no such lead.
+        AlreadyOwned: Somebody has it.
+    """
+    at = context.clock.now()
+    with context.store.read(tenant_id) as session:
+        owned = ownership.get_owner(session, lead_id)
+        situation = read_situation(session, [lead_id], at=at)
+        in_force = prices.prices_at(session, at)
+    if not situation.leads:
+        raise NotFound("lead", lead_id)
+    if owned is not None:
+        raise AlreadyOwned(lead_id=lead_id, owner=owned.owner)
+    scores, no_model = score(context, tenant_id, situation)
+    problem = problem_of(situation, scores, seed=_seed(lead_id))
+    value = np.asarray(problem.value[0], dtype=np.float64)
+    plan_id, price = None, np.zeros_like(value)
+    if in_force is not None and scores is not None:
+        plan_id, known = in_force.plan_id, in_force.shadow_price
+        price = np.array([known.get(rep_id, 0.0) for rep_id in situation.rep_ids])
+    choice = choose(
+        value,
+        situation.eligible[0],
+        situation.open_slots,
+        price,
+        waited=situation.waited,
+    )
+    return Proposal(
+        situation=situation,
+        scores=scores,
+        value=value,
+        price=price,
+        plan_id=plan_id,
+        **_ranked(situation, problem, choice, no_model),
+    )
+
+
+class _Ranked(TypedDict):
+    """The part of a proposal that says who, and by which policy."""
+
+    ranking: Sequence[int]
+    policy: str
+    propensity: float
+    fallback: str | None
+    reason: str | None
+
+
+def _ranked(
+    situation: Situation, problem: Problem, choice: Choice, no_model: str | None
+) -> _Ranked:
+    """Nobody, by lot, by the fallback policy, or by value minus price."""
+    routing, n_open = situation.routing, choice.ranking.size
+    ranked = _Ranked(
+        ranking=[int(j) for j in choice.ranking],
+        policy=OPTIMAL,
+        propensity=np.nan,
+        fallback=None,
+        reason=None,
+    )
+    if n_open == 0:
+        ranked["reason"] = "Nobody may take this lead now; see each rep's reason."
+    elif enters_lottery(
+        situation.lead_ids, salt=routing.lottery_salt, share=routing.exploration_share
+    )[0]:
+        order = np.random.default_rng().permutation(choice.ranking)
+        ranked["ranking"] = [int(j) for j in order]
+        ranked["policy"], ranked["propensity"] = LOTTERY, 1.0 / n_open
+    elif no_model is not None or n_open < routing.min_candidates:
+        first = int(POLICIES[FALLBACK](problem).rep_of[0])
+        others = [j for j in ranked["ranking"] if j != first]
+        ranked["ranking"], ranked["policy"] = [first, *others], FALLBACK
+        ranked["fallback"] = no_model or f"only {n_open} reps may take the lead"
+    elif choice.rep == UNASSIGNED:
+        ranked["reason"] = "Every open slot is worth more than this lead; it waits."
+    return ranked
+
+
+def assign(
+    session: WriteSession, proposal: Proposal, *, at: datetime, actor: str
+) -> Decision | None:
+    """Give the lead to the first of the ranking who still has a slot.
+
+    Args:
+        session: Where to write.
+        proposal: Who should have it.
+        at: Now.
+        actor: Who asks.
+
+    Returns:
+        The decision; None when nobody could take the lead.
+
+    Raises:
+        AlreadyOwned: Somebody took it meanwhile.
+    """
+    situation = proposal.situation
+    if proposal.reason is not None:
+        return None
+    for chosen in proposal.ranking:
+        attributes = situation.roster[chosen].attributes
+        decision = proposal.decision(chosen, at=at, actor=actor)
+        try:
+            take_lead(
+                session,
+                decision,
+                limits=Limits(attributes.holding_limit, attributes.intake_per_day),
+                local_day=local_day(at, situation.tenant.time_zone),
+                exclusions=Exclusions(situation.rep_ids, situation.codes),
+            )
+        except CapacityReached:
+            continue
+        outbox.emit(
+            session,
+            "rightrep.lead.assigned",
+            {
+                "lead_id": decision.lead_id,
+                "rep_id": decision.rep_id,
+                "decision_id": decision.decision_id,
+                "policy": decision.policy,
+            },
+            at=at,
+            subject=decision.lead_id,
+        )
+        return decision
+    return None
+
+
+def _seed(lead_id: LeadId) -> int:
+    return int(lead_id.replace("-", "")[-12:], 16)

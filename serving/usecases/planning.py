@@ -1,0 +1,424 @@
+"""Batch plans: made, kept, looked at, and committed lead by lead."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from optimizer.policies import POLICIES
+from optimizer.problem import UNASSIGNED, Problem
+from optimizer.verify import total_value
+from rightrep.domain.days import local_day
+from rightrep.domain.decision import Cause, Decision
+from rightrep.domain.eligibility import Exclusion
+from rightrep.domain.event import Event
+from rightrep.domain.ids import DecisionId, LeadId, RepId, TenantId, new_id
+from rightrep.domain.plan import LineState, PlanRep, SettledLine, StoredPlan
+from rightrep.errors import (
+    AlreadyOwned,
+    CapacityReached,
+    Conflict,
+    ModelUnavailable,
+)
+from rightrep.store import bulk, outbox, plans, prices
+from rightrep.store.capacity import Limits, Returned, take_leads
+from rightrep.store.exclusions import Exclusions, save_roster
+from rightrep.store.session import WriteSession
+from serving.usecases.advice import Scores
+from serving.usecases.choosing import LOTTERY, Chosen, choose_batch, runner_ups
+from serving.usecases.context import Context
+from serving.usecases.situation import Situation, read_situation
+
+BASELINES = ("round_robin", "least_loaded", "random")
+_CHUNK = 2_000
+_FOR_TAKING = frozenset(
+    {Exclusion.ELIGIBLE, Exclusion.HOLDING_LIMIT, Exclusion.INTAKE_LIMIT}
+)
+"""Limits are counted where leads are taken; everything else is looked at before."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanRequest:
+    """What kind of plan is wanted.
+
+    Attributes:
+        policy: Name of a policy, or None for the tenant's own.
+        lead_ids: The leads; None takes every open lead without owner.
+        seed: Seed of every draw.
+        actor: Who asks.
+        job_id: The job that makes it, or None.
+    """
+
+    policy: str | None = None
+    lead_ids: Sequence[LeadId] | None = None
+    seed: int = 0
+    actor: str = "cli"
+    job_id: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class MadePlan:
+    """A plan not yet kept.
+
+    Attributes:
+        header: What is kept of the whole.
+        situation: What it was made in.
+        scores: What the model said, or None.
+        chosen: What was chosen.
+    """
+
+    header: StoredPlan
+    situation: Situation
+    scores: Scores | None
+    chosen: Chosen
+
+
+def make_plan(
+    context: Context,
+    tenant_id: TenantId,
+    request: PlanRequest,
+    *,
+    report: Callable[[float, str], None] = lambda _share, _words: None,
+) -> MadePlan:
+    """Read, score and share out; nothing is written.
+
+    Args:
+        context: The parts of this process.
+        tenant_id: Whose leads.
+        request: What kind of plan.
+        report: Told how far it is.
+
+    Raises:
+        InvalidInput: There is no such policy.
+    """
+    at = context.clock.now()
+    report(0.05, "reading leads and reps")
+    with context.store.read(tenant_id) as session:
+        wanted = request.lead_ids
+        if wanted is None:
+            wanted = bulk.open_lead_ids(session)
+        situation = read_situation(session, wanted, at=at)
+    report(0.3, "scoring")
+    scores, no_model = score(context, tenant_id, situation)
+    report(0.6, "solving")
+    chosen = choose_batch(
+        situation,
+        scores,
+        policy=request.policy or situation.routing.policy,
+        seed=request.seed,
+        no_model=no_model,
+    )
+    header = _header(situation, scores, chosen, request)
+    return MadePlan(header, situation, scores, chosen)
+
+
+def score(
+    context: Context, tenant_id: TenantId, situation: Situation
+) -> tuple[Scores | None, str | None]:
+    """What the model says, or why it says nothing."""
+    if not situation.leads or not situation.roster:
+        return None, "nothing to score"
+    try:
+        adviser = context.advisers.get(tenant_id, rep_ids=situation.rep_ids)
+    except ModelUnavailable as error:
+        return None, str(error)
+    if adviser is None:
+        return None, "no model is published"
+    own = context.advisers.own_of(adviser, tenant_id, situation.lead_ids)
+    found = adviser.scores(
+        situation.lead_ids, situation.rep_ids, at=situation.at, own=own
+    )
+    return found, None
+
+
+def keep_plan(session: WriteSession, made: MadePlan) -> None:
+    """Write a plan down: header, reps and a line for each lead; prices in force."""
+    situation, chosen = made.situation, made.chosen
+    kept = save_roster(session, situation.rep_ids)
+    header = replace(made.header, roster=kept)
+    plans.save_plan(session, header, _plan_reps(situation, chosen))
+    plans.save_lines(session, header.plan_id, _lines(made), exclusions=situation.codes)
+    if chosen.shadow_price is not None:
+        hours = timedelta(hours=situation.routing.price_hours)
+        prices.publish_prices(
+            session,
+            prices.PriceList(
+                plan_id=header.plan_id,
+                window_start=situation.at,
+                window_end=situation.at + hours,
+                published_at=situation.at,
+                expires_at=situation.at + hours,
+                shadow_price={
+                    rep_id: float(price)
+                    for rep_id, price in zip(
+                        situation.rep_ids, chosen.shadow_price, strict=True
+                    )
+                },
+            ),
+        )
+    outbox.emit(
+        session,
+        "rightrep.plan.made",
+        {"plan_id": header.plan_id, "policy": header.policy},
+        at=situation.at,
+        subject=header.plan_id,
+    )
+
+
+def commit_plan(
+    session: WriteSession,
+    plan_id: str,
+    *,
+    at: datetime,
+    actor: str,
+    atomic: bool = False,
+) -> dict[LineState, int]:
+    """Act on a plan: every line that still can be; the others come back.
+
+    Args:
+        session: Where to write.
+        plan_id: A previewed plan.
+        at: Now.
+        actor: Who commits.
+        atomic: Refuse all when one line cannot be.
+
+    Returns:
+        Lines by what became of them.
+
+    Raises:
+        NotFound: No such plan.
+        Conflict: Somebody else commits it, or ``atomic`` and a line cannot be.
+    """
+    plans.begin_commit(session, plan_id, actor=actor, at=at)
+    header = plans.read_plan(session, plan_id)
+    lines = plans.read_lines(session, plan_id, state=LineState.PREVIEWED)
+    for start in range(0, lines.num_rows, _CHUNK):
+        made = _decisions(lines.slice(start, _CHUNK), header, at=at, actor=actor)
+        settled = _carry_out(session, made, at=at)
+        lost = [line for line in settled if line.state is not LineState.COMMITTED]
+        if lost and atomic:
+            raise Conflict(
+                f"Lead {lost[0].lead_id} and {len(lost) - 1} others cannot be given "
+                f"any more ({lost[0].state.value}). Nothing was changed; make a new "
+                "plan."
+            )
+        plans.settle_lines(session, plan_id, settled)
+    return plans.count_lines(session, plan_id)
+
+
+def expected_values(problem: Problem, policies: Sequence[str]) -> dict[str, float]:
+    """What each policy expects to earn on one batch, by the model's own numbers."""
+    return {name: total_value(problem, POLICIES[name](problem)) for name in policies}
+
+
+def _header(
+    situation: Situation, scores: Scores | None, chosen: Chosen, request: PlanRequest
+) -> StoredPlan:
+    problem, plan = chosen.problem, chosen.plan
+    earned = None if scores is None else total_value(problem, plan)
+    baselines = {} if scores is None else expected_values(problem, BASELINES)
+    lottery = sum(name == LOTTERY for name in chosen.policy)
+    names = [name for name in chosen.policy if name != LOTTERY]
+    return StoredPlan(
+        plan_id=new_id(situation.at),
+        job_id=request.job_id,
+        policy=names[0] if names else (request.policy or situation.routing.policy),
+        actor=request.actor,
+        as_of=situation.at,
+        created_at=situation.at,
+        value=earned,
+        bound=None if scores is None or lottery else chosen.bound,
+        gap=None if scores is None or lottery else chosen.gap,
+        model_version=None if scores is None else scores.model_version,
+        columns_version=None if scores is None else scores.columns_version,
+        fallback=chosen.fallback,
+        problem={
+            "n_leads": problem.n_leads,
+            "n_reps": problem.n_reps,
+            "slots": int(problem.capacity.sum()),
+            "eligible_pairs": int(problem.eligible.sum()),
+            "assigned": int((plan.rep_of != UNASSIGNED).sum()),
+            "lottery": lottery,
+            "objective": situation.routing.objective.value,
+            "seed": request.seed,
+        },
+        baselines={name: {"value": value} for name, value in baselines.items()},
+    )
+
+
+def _plan_reps(situation: Situation, chosen: Chosen) -> list[PlanRep]:
+    problem = chosen.problem
+    given = chosen.plan.rep_of[chosen.plan.rep_of != UNASSIGNED]
+    count = np.bincount(given, minlength=problem.n_reps)
+    return [
+        PlanRep(
+            rep_id=entry.rep_id,
+            capacity=int(problem.capacity[j]),
+            floor=int(problem.floor[j]),
+            load=entry.held,
+            given=int(count[j]),
+            shadow_price=None
+            if chosen.shadow_price is None
+            else float(chosen.shadow_price[j]),
+            binding=bool(count[j] >= problem.capacity[j]),
+        )
+        for j, entry in enumerate(situation.roster)
+    ]
+
+
+def _lines(made: MadePlan) -> pa.Table:
+    situation, scores, chosen = made.situation, made.scores, made.chosen
+    rep_of = chosen.plan.rep_of
+    given = np.flatnonzero(rep_of != UNASSIGNED)
+    rep_ids = np.array([*situation.rep_ids, None], dtype=object)
+    others = runner_ups(situation, scores, chosen)
+    columns: dict[str, Any] = {
+        "lead_id": pa.array(situation.lead_ids, pa.string()),
+        "rep_id": pa.array(rep_ids[rep_of], pa.string()),
+        "propensity": chosen.plan.propensity,
+        "runner_ups": [plans.runner_ups_text(row) for row in others],
+    }
+    if scores is not None:
+        columns |= _numbers(scores, chosen, given)
+    return pa.table(columns)
+
+
+def _numbers(
+    scores: Scores, chosen: Chosen, given: np.ndarray[Any, np.dtype[np.int64]]
+) -> dict[str, Any]:
+    """The chosen pairs' numbers; missing where nobody was chosen."""
+    n_leads, rep = chosen.problem.n_leads, chosen.plan.rep_of[given]
+    p, value, price = (np.full(n_leads, np.nan) for _ in range(3))
+    p[given] = scores.p_convert[given, rep]
+    value[given] = chosen.problem.value[given, rep]
+    if chosen.shadow_price is not None:
+        price[given] = chosen.shadow_price[rep]
+    rows: list[bytes | None] = [None] * n_leads
+    features = scores.feature_rows(given, rep).astype("<f4")
+    for i, row in zip(given.tolist(), features, strict=True):
+        rows[i] = row.tobytes()
+    return {
+        "p_convert": p,
+        "value": value,
+        "shadow_price": price,
+        "feature_row": pa.array(rows, pa.binary()),
+    }
+
+
+def _decisions(
+    lines: pa.Table, header: StoredPlan, *, at: datetime, actor: str
+) -> list[Decision]:
+    return [
+        Decision(
+            decision_id=DecisionId(new_id(at)),
+            lead_id=LeadId(line["lead_id"]),
+            rep_id=RepId(line["rep_id"]),
+            decided_at=at,
+            recorded_at=at,
+            cause=Cause.BATCH,
+            actor=actor,
+            policy=header.policy if line["propensity"] is None else LOTTERY,
+            rule_set=header.rule_set,
+            rule=line["rule"],
+            experiment=line["experiment"],
+            arm=line["arm"],
+            propensity=line["propensity"],
+            p_convert=line["p_convert"],
+            value=line["value"],
+            shadow_price=line["shadow_price"],
+            model_version=header.model_version,
+            fallback=header.fallback,
+            columns_version=header.columns_version,
+            feature_row=None
+            if line["feature_row"] is None
+            else np.frombuffer(line["feature_row"], "<f4").astype(np.float32),
+            runner_ups=plans.runner_ups_of(line["runner_ups"]),
+        )
+        for line in lines.to_pylist()
+    ]
+
+
+def _carry_out(
+    session: WriteSession, made: Sequence[Decision], *, at: datetime
+) -> list[SettledLine]:
+    """Give the leads that still can be given, and say what became of each."""
+    situation = read_situation(session, [d.lead_id for d in made], at=at)
+    row = {lead_id: i for i, lead_id in enumerate(situation.lead_ids)}
+    column = {rep_id: j for j, rep_id in enumerate(situation.rep_ids)}
+    stands: list[Decision] = []
+    barred: list[Decision] = []
+    for decision in made:
+        i, j = row.get(decision.lead_id), column.get(decision.rep_id)
+        gone = i is None or j is None or int(situation.codes[i, j]) not in _FOR_TAKING
+        (barred if gone else stands).append(decision)
+    limits = {
+        entry.rep_id: Limits(
+            holding=entry.attributes.holding_limit,
+            intake_per_day=entry.attributes.intake_per_day,
+        )
+        for entry in situation.roster
+    }
+    codes = situation.codes[[row[decision.lead_id] for decision in stands]]
+    returned = take_leads(
+        session,
+        stands,
+        limits=limits,
+        local_day=local_day(at, situation.tenant.time_zone),
+        exclusions=Exclusions(situation.rep_ids, codes),
+    )
+    outbox.emit_all(session, _assigned(stands, returned, at), at=at)
+    excluded = [
+        SettledLine(lead_id=decision.lead_id, state=LineState.EXCLUDED)
+        for decision in barred
+    ]
+    return [*_settled(stands, returned), *excluded]
+
+
+def _settled(
+    made: Sequence[Decision], returned: Sequence[Returned]
+) -> list[SettledLine]:
+    why = {one.decision.lead_id: one.why for one in returned}
+    settled = []
+    for decision in made:
+        reason = why.get(decision.lead_id)
+        if reason is None:
+            settled.append(
+                SettledLine(
+                    lead_id=decision.lead_id,
+                    state=LineState.COMMITTED,
+                    decision_id=decision.decision_id,
+                )
+            )
+            continue
+        state = LineState.EXCLUDED
+        if isinstance(reason, AlreadyOwned):
+            state = LineState.OWNED
+        elif isinstance(reason, CapacityReached):
+            state = LineState.FULL
+        settled.append(SettledLine(lead_id=decision.lead_id, state=state))
+    return settled
+
+
+def _assigned(
+    made: Sequence[Decision], returned: Sequence[Returned], at: datetime
+) -> list[Event]:
+    refused = {one.decision.lead_id for one in returned}
+    return [
+        Event(
+            event_id=new_id(at),
+            type="rightrep.lead.assigned",
+            subject=decision.lead_id,
+            time=at,
+            data={
+                "lead_id": decision.lead_id,
+                "rep_id": decision.rep_id,
+                "decision_id": decision.decision_id,
+                "policy": decision.policy,
+            },
+        )
+        for decision in made
+        if decision.lead_id not in refused
+    ]
