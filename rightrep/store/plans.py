@@ -7,6 +7,7 @@ where it stopped.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import repeat
 from typing import Any
 
 import orjson
@@ -28,6 +29,7 @@ from rightrep.domain.decision import RunnerUp
 from rightrep.domain.eligibility import CodeArray
 from rightrep.domain.plan import LineState, PlanRep, SettledLine, StoredPlan
 from rightrep.errors import Conflict, InvalidInput, NotFound
+from rightrep.store.copying import copy_in
 from rightrep.store.exclusions import packed
 from rightrep.store.guard import of_tenant
 from rightrep.store.schema_plans import plan_lines, plan_reps, plans
@@ -108,18 +110,17 @@ def save_lines(
             f"There are {exclusions.shape[0]} rows of exclusions for "
             f"{lines.num_rows} lines."
         )
-    for start in range(0, lines.num_rows, _AT_ONCE):
-        rows = _plain(lines.slice(start, _AT_ONCE)).to_pylist()
-        for number, row in enumerate(rows, start=start):
-            codes = None if exclusions is None else exclusions[number]
-            row |= {
-                "plan_id": plan_id,
-                "line": first + number,
-                "state": _first_state(row["rep_id"]),
-                "runner_ups": row["runner_ups"] or "[]",
-                "exclusions": None if codes is None else packed(codes),
-            }
-        session.execute(insert(plan_lines), rows)
+    columns = [column.to_pylist() for column in _plain(lines).columns]
+    rep_id, runner_ups = (_GIVEN.index(name) for name in ("rep_id", "runner_ups"))
+    columns[runner_ups] = [text or "[]" for text in columns[runner_ups]]
+    packs: list[bytes | None] = [None] * lines.num_rows
+    if exclusions is not None:
+        packs = [packed(codes) for codes in exclusions]
+    states = [_first_state(rep) for rep in columns[rep_id]]
+    numbers = range(first, first + lines.num_rows)
+    rows = zip(repeat(plan_id), numbers, states, packs, *columns, strict=False)
+    names = ["plan_id", "line", "state", "exclusions", *_GIVEN]
+    copy_in(session, plan_lines, names, rows)
 
 
 def read_lines(
@@ -260,7 +261,6 @@ def runner_ups_of(text: str) -> tuple[RunnerUp, ...]:
     )
 
 
-_AT_ONCE = 5_000
 _SETTLE = (
     update(plan_lines)
     .where(
