@@ -20,7 +20,7 @@ from experiments.market_settings import (
 
 _REPEAT_SHARE = 0.18
 _BASE_DEAL = 60_000.0
-_TAIL_SHARE, _TAIL_INDEX, _TAIL_END = 0.04, 1.7, 40.0
+_TAIL_SHARE, _TAIL_INDEX, _TAIL_END = 0.06, 1.6, 40.0
 _MISSING = {"style": 0.2, "timeline": 0.25, "estimate": 0.12, "budget": 0.35}
 _SIZE_KNOWN = 0.55
 
@@ -213,13 +213,13 @@ def _drifting(
 ) -> IntArray:
     """Codes whose shares change by ``exp(trend)`` over the market (Gumbel-max)."""
     level = np.log(share) + trend * (elapsed[:, None] - 0.5)
-    return np.argmax(level + rng.gumbel(size=level.shape), axis=1).astype(np.int64)
+    return np.asarray(np.argmax(level + rng.gumbel(size=level.shape), axis=1))
 
 
 def _sizes(rng: np.random.Generator, industry: IntArray, first: IntArray) -> IntArray:
     spread = 1.1 * rng.standard_normal(first.size)[first]
-    size: FloatArray = np.exp(world.INDUSTRY_SIZE[industry] + spread)
-    return np.maximum(size, 2.0).astype(np.int64)
+    size = np.exp(world.INDUSTRY_SIZE[industry] + spread)
+    return np.asarray(np.maximum(size, 2.0).astype(np.int64))
 
 
 def _campaigns(
@@ -252,7 +252,7 @@ def _deal_values(
         + 0.35 * (np.log(size) - world.INDUSTRY_SIZE[industry])
         + world.INDUSTRY_DEAL[industry]
         + world.PRODUCT_DEAL[product]
-        + rng.normal(0.0, 0.55, size.size)
+        + rng.normal(0.0, 0.6, size.size)
     )
     tail = rng.random(size.size) < _TAIL_SHARE
     factor = np.minimum(1.0 + rng.pareto(_TAIL_INDEX, size.size), _TAIL_END)

@@ -25,7 +25,10 @@ RAMP_DAYS = 90
 """How long a newcomer has half the usual limits and weight."""
 
 _TEAM_SIZE = 8
-_NEWCOMERS, _LEAVERS, _PAUSED = 0.15, 0.10, 0.05
+# One role per rep at most; shares of all reps.
+_STAYS, _USUAL, _NEWCOMER, _LEAVER, _PAUSED, _PAUSED_NOW, _AWAY_NOW = range(7)
+_ROLE_SHARE = {_NEWCOMER: 0.15, _LEAVER: 0.10, _PAUSED: 0.05}
+_MANY = 10  # reps from which on one is paused and one on leave at the end
 _LEAVES_PER_YEAR = 2.0
 _OPEN_DAYS = 50.0  # mean days that a lead stays with its rep, roughly
 
@@ -109,10 +112,11 @@ def draw_reps(settings: MarketSettings, calendar: Calendar) -> Reps:
     rng = settings.stream("reps")
     n = settings.n_reps
     region = _regions(n)
-    staying = _staying(n)
-    hired, left = _service(rng, staying, calendar.n_days)
-    paused = _pauses(rng, staying, calendar.n_days)
-    leave = _leaves(rng, staying, calendar.n_days)
+    role = _roles(rng, n)
+    staying = role == _STAYS
+    hired, left = _service(rng, role, calendar.n_days)
+    paused = _pauses(rng, role, calendar.n_days)
+    leave = _leaves(rng, role, calendar.n_days)
     team, teams = _teams(region)
     languages = _languages(rng, region, staying)
     industries, skills = _skills(settings, region, languages)
@@ -151,53 +155,55 @@ def _regions(n: int) -> IntArray:
     return np.minimum(np.searchsorted(steps, middle), len(places.REGIONS) - 1)
 
 
-def _staying(n: int) -> BoolArray:
-    """The first and the last rep: always there, speak all, sell all.
+def _roles(rng: np.random.Generator, n: int) -> IntArray:
+    """Who comes, goes or is away.
 
-    So every lead has somebody who may take it, in a market of any size.
+    The first and the last rep stay, speak every language and sell everything, so that
+    in a market of any size every lead has somebody who may take it.
     """
-    staying = np.zeros(n, dtype=np.bool_)
-    staying[[0, -1]] = True
-    return staying
+    role = np.full(n, _USUAL)
+    role[[0, -1]] = _STAYS
+    wanted = [r for r, share in _ROLE_SHARE.items() for _ in range(round(share * n))]
+    wanted += [_PAUSED_NOW, _AWAY_NOW] if n >= _MANY else []
+    order = 1 + rng.permutation(n - 2)
+    role[order[: len(wanted)]] = wanted
+    return role
 
 
 def _service(
-    rng: np.random.Generator, staying: BoolArray, n_days: int
+    rng: np.random.Generator, role: IntArray, n_days: int
 ) -> tuple[IntArray, IntArray]:
-    n = staying.size
+    """First day, and first day away for good."""
+    n = role.size
     # Nobody is hired before 1970, however early a market ends.
     hired = -(60 + rng.gamma(2.0, 450.0, n)).clip(0, 4_000).astype(np.int64)
-    later = rng.integers(n_days // 10, max(n_days * 9 // 10, n_days // 10 + 1), n)
-    newcomer = (rng.random(n) < _NEWCOMERS) & ~staying
-    hired = np.where(newcomer, later, hired)
-    goes = rng.integers(n_days * 3 // 10, max(n_days * 19 // 20, n_days // 3 + 1), n)
-    leaver = (rng.random(n) < _LEAVERS) & ~staying & ~newcomer
-    return hired, np.where(leaver, goes, NEVER)
+    joins = rng.integers(n_days // 10, n_days * 9 // 10, n)
+    goes = rng.integers(n_days * 3 // 10, n_days * 19 // 20, n)
+    return (
+        np.where(role == _NEWCOMER, joins, hired),
+        np.where(role == _LEAVER, goes, NEVER),
+    )
 
 
-def _pauses(rng: np.random.Generator, staying: BoolArray, n_days: int) -> IntArray:
-    """One pause for a few reps; one more rep is paused at the end."""
-    n = staying.size
-    first = rng.integers(0, n_days, n)
-    has = (rng.random(n) < _PAUSED) & ~staying
-    span = np.stack([first, first + rng.integers(10, 30, n)], axis=1)
-    pauses = np.where(has[:, None], span, NEVER)
-    if n >= 10:
-        pauses[rng.integers(1, n - 1)] = [n_days - 8, n_days + 20]
+def _pauses(rng: np.random.Generator, role: IntArray, n_days: int) -> IntArray:
+    """One pause for a few reps."""
+    first = rng.integers(0, n_days, role.size)
+    span = np.stack([first, first + rng.integers(10, 30, role.size)], axis=1)
+    pauses = np.where((role == _PAUSED)[:, None], span, NEVER)
+    pauses[role == _PAUSED_NOW] = [n_days - 8, n_days + 20]
     return pauses
 
 
-def _leaves(rng: np.random.Generator, staying: BoolArray, n_days: int) -> IntArray:
-    """Leave of 3 to 10 days, now and then; one rep is on leave at the end."""
-    n = staying.size
+def _leaves(rng: np.random.Generator, role: IntArray, n_days: int) -> IntArray:
+    """Leave of 3 to 10 days, now and then."""
+    n = role.size
     count = rng.poisson(_LEAVES_PER_YEAR * n_days / 365.0, n)
-    count[staying] = 0
+    count[role == _STAYS] = 0
     width = int(count.max(initial=0)) + 1
     first = rng.integers(0, n_days, (n, width))
     span = np.stack([first, first + rng.integers(2, 10, (n, width))], axis=2)
     leave = np.where((np.arange(width) < count[:, None])[:, :, None], span, NEVER)
-    if n >= 10:
-        leave[rng.integers(1, n - 1), -1] = [n_days - 3, n_days + 4]
+    leave[role == _AWAY_NOW, -1] = [n_days - 3, n_days + 4]
     order = np.argsort(leave[:, :, 0], axis=1, kind="stable")
     return np.take_along_axis(leave, order[:, :, None], axis=1)
 

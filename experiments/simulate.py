@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from experiments.market import Market
 from experiments.market_calendar import Calendar
+from experiments.market_exports import write_files
 from experiments.market_leads import draw_leads
 from experiments.market_past import make_past
 from experiments.market_reps import draw_reps
@@ -195,7 +196,7 @@ def write_demo(folder: Path, settings: MarketSettings) -> DemoSummary:
     """Make a market and write it as the files an old CRM would export."""
     market = simulate(settings)
     tables = market.exports()
-    files = market.write_exports(folder)
+    files = write_files(folder, tables)
     order = ("reps", "leads", "decisions", "outcomes", "activities")
     won = np.asarray(tables["outcomes"]["result"]) == "won"
     zone = settings.end.tzinfo
