@@ -31,7 +31,7 @@ from rightrep.store.schema import (
     reps,
 )
 from rightrep.store.session import ReadSession, WriteSession
-from rightrep.store.sets import any_of, batches, given
+from rightrep.store.sets import any_of, batches
 
 
 class RecordKind(StrEnum):
@@ -211,20 +211,17 @@ def _known(
 
 def _named(table: Table, own_id: "Column[str]") -> CTE:
     """(name, id) of every name given, before merges are followed."""
-    mine, theirs = given("own"), given("names")
-    own = select(mine.c.value.label("name"), own_id.label("id")).join_from(
-        mine, table, own_id == mine.c.value
+    own = select(own_id.label("name"), own_id.label("id")).where(
+        of_tenant(table), own_id.in_(any_of("own"))
     )
     source: BindParameter[str] = bindparam("source", type_=aliases.c.source.type)
-    alias = select(theirs.c.value, aliases.c.id).join_from(
-        theirs, aliases, aliases.c.external_id == theirs.c.value
-    )
-    alias = alias.where(
+    alias = select(aliases.c.external_id, aliases.c.id).where(
         of_tenant(aliases),
         aliases.c.kind == bindparam("kind"),
+        aliases.c.external_id.in_(any_of("names")),
         source.is_(None) | (aliases.c.source == source),
     )
-    return union_all(own.where(of_tenant(table)), alias).cte("named")
+    return union_all(own, alias).cte("named")
 
 
 def _resolving(table: Table, own_id: "Column[str]") -> "Select[Any]":

@@ -45,7 +45,7 @@ def insert_new(
             found = session.execute(statement, _columns(table, batch))
         else:
             keys = list(table.primary_key)
-            values = session.insert(table).on_conflict_do_nothing(keys)
+            values = session.insert(table).on_conflict_do_nothing(index_elements=keys)
             found = session.execute(values.returning(keys[1]), batch)
         added |= set(found.scalars())
     return added

@@ -6,11 +6,10 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import BindParameter, ColumnElement, FromClause, bindparam, select
+from sqlalchemy import BindParameter, Select, bindparam, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.sql.selectable import ScalarSelect
 
 from rightrep.store.types import Json, to_micros
 
@@ -37,22 +36,13 @@ def _postgresql_each(element: _each, compiler: SQLCompiler, **options: Any) -> s
     return f"jsonb_array_elements_text({compiler.process(element.clauses, **options)})"
 
 
-def list_param(name: str) -> "BindParameter[list[str]]":
-    """A bind parameter that takes a list of texts."""
-    return bindparam(name, type_=Json(), required=True)
-
-
-def given(name: str) -> FromClause:
-    """The texts of the parameter ``name``, a list, as a table with column ``value``.
+def any_of(name: str) -> "Select[str]":
+    """The texts of the parameter ``name``, a list: ``column.in_(any_of("ids"))``.
 
     The statement is the same for one text and for thousands, and needs one parameter.
     """
-    return _each(list_param(name)).table_valued("value", name=f"given_{name}")
-
-
-def any_of(name: str) -> "ScalarSelect[str]":
-    """The same as a subquery: ``column.in_(any_of("ids"))``."""
-    return select(given(name).c.value).scalar_subquery()
+    texts: BindParameter[list[str]] = bindparam(name, type_=Json(), required=True)
+    return select(_each(texts).table_valued("value", name=f"given_{name}").c.value)
 
 
 def batches(items: Sequence[Item], size: int = BATCH) -> Iterator[Sequence[Item]]:
@@ -65,11 +55,6 @@ def digest(body: Mapping[str, object]) -> str:
     """A hash of a body, the same for equal bodies; 24 hex digits."""
     text = orjson.dumps(body, default=_plain, option=orjson.OPT_SORT_KEYS)
     return hashlib.blake2b(text, digest_size=12).hexdigest()
-
-
-def instant(column: ColumnElement[datetime], name: str) -> "BindParameter[datetime]":
-    """A bind parameter that takes an instant, typed like ``column``."""
-    return bindparam(name, type_=column.type, required=True)
 
 
 def _plain(value: object) -> object:
