@@ -29,6 +29,7 @@ from rightrep.domain.decision import RunnerUp
 from rightrep.domain.eligibility import CodeArray
 from rightrep.domain.plan import LineState, PlanRep, SettledLine, StoredPlan
 from rightrep.errors import Conflict, InvalidInput, NotFound
+from rightrep.store.arrow import table_of
 from rightrep.store.copying import copy_in
 from rightrep.store.exclusions import packed
 from rightrep.store.guard import of_tenant
@@ -148,13 +149,7 @@ def read_lines(
     )
     if state is not None:
         query = query.where(plan_lines.c.state == state)
-    rows = session.execute(query).all()
-    columns = zip(*rows, strict=True) if rows else [()] * len(LINES.names)
-    arrays = [
-        pa.array(column, type=field.type)
-        for column, field in zip(columns, LINES, strict=True)
-    ]
-    return pa.Table.from_arrays(arrays, schema=LINES)
+    return table_of(session.execute(query).all(), LINES)
 
 
 def read_plan(session: ReadSession, plan_id: str) -> StoredPlan:

@@ -1,0 +1,96 @@
+"""Experiments: a comparison of policies, its arms, and the units given to them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from rightrep.errors import InvalidInput
+
+
+class UnitKind(StrEnum):
+    """What is randomised."""
+
+    LEAD = "lead"
+    TEAM_DAY = "team_day"
+    TIME_SLICE = "time_slice"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Arm:
+    """One of the policies compared.
+
+    Attributes:
+        arm: Its name: "control", "treatment".
+        policy: Name of the policy.
+        parameters: What the policy is called with; JSON.
+        share: Part of the units it gets, in (0, 1].
+    """
+
+    arm: str
+    policy: str
+    share: float
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Experiment:
+    """A comparison of policies, fixed before it starts.
+
+    Attributes:
+        experiment: Its name, unique in the tenant.
+        unit_kind: What is randomised.
+        salt: Text that the units' hashes begin with; another experiment has another.
+        arms: At least two; their shares add up to 1.
+        design: Horizon, metrics, guardrails, strata; JSON.
+        actor: Who designed it.
+        created_at: When; aware UTC.
+        started_at: From when units are given to arms, or None.
+        stopped_at: From when they are not, or None.
+        stopped_because: Why, in a sentence, or None.
+
+    Raises:
+        InvalidInput: Fewer than two arms, two of one name, or shares that do not add
+            up to 1.
+    """
+
+    experiment: str
+    unit_kind: UnitKind
+    salt: str
+    arms: Sequence[Arm]
+    design: Mapping[str, Any]
+    actor: str
+    created_at: datetime
+    started_at: datetime | None = None
+    stopped_at: datetime | None = None
+    stopped_because: str | None = None
+
+    def __post_init__(self) -> None:
+        if len({arm.arm for arm in self.arms}) != len(self.arms) or len(self.arms) < 2:
+            raise InvalidInput("An experiment has two arms or more.", field="arms")
+        shares = [arm.share for arm in self.arms]
+        if min(shares) <= 0 or not math.isclose(sum(shares), 1, abs_tol=1e-9):
+            raise InvalidInput(
+                "The arms' shares are not positive or do not add up to 1.",
+                field="arms",
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArmOfUnit:
+    """One unit and the arm it belongs to, logged before its outcome exists.
+
+    Attributes:
+        unit: The lead's id, the team and day, the slice's start.
+        arm: Its arm.
+        stratum: The stratum it was drawn in; empty without strata.
+        covariate: What is adjusted for, fixed before the draw (the lead-only p), or
+            None.
+    """
+
+    unit: str
+    arm: str
+    stratum: str = ""
+    covariate: float | None = None

@@ -1,0 +1,199 @@
+"""Experiments on disk: designs, and the log of which unit belongs to which arm.
+
+The log is only added to, and a unit's first arm stays: effects are by intention to
+treat.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+import pyarrow as pa
+from sqlalchemy import ColumnElement, insert, select, update
+
+from rightrep.domain.experiment import Arm, ArmOfUnit, Experiment, UnitKind
+from rightrep.errors import Conflict, InvalidInput, NotFound
+from rightrep.store.arrow import table_of
+from rightrep.store.guard import of_tenant
+from rightrep.store.rows import insert_new
+from rightrep.store.schema_plans import arms, experiment_units, experiments
+from rightrep.store.session import ReadSession, WriteSession
+from rightrep.store.sets import any_of, batches
+
+UNITS = pa.schema(
+    [
+        ("unit", pa.string()),
+        ("arm", pa.string()),
+        ("stratum", pa.string()),
+        ("covariate", pa.float64()),
+        ("logged_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
+"""The log of one experiment, in the order of its units' names."""
+
+_OWN_COLUMNS = [name for name in Experiment.__slots__ if name != "arms"]
+
+
+def create_experiment(session: WriteSession, designed: Experiment) -> None:
+    """Keep a design; units are not given to its arms yet.
+
+    Raises:
+        Conflict: There is an experiment of this name.
+    """
+    row = {name: getattr(designed, name) for name in _OWN_COLUMNS}
+    adding = session.insert(experiments).on_conflict_do_nothing()
+    if not session.execute(adding.returning(experiments.c.experiment), row).first():
+        raise Conflict(f"There is an experiment {designed.experiment!r} already.")
+    rows = [
+        {name: getattr(arm, name) for name in Arm.__slots__}
+        | {"experiment": designed.experiment}
+        for arm in designed.arms
+    ]
+    session.execute(insert(arms), rows)
+
+
+def start_experiment(session: WriteSession, name: str, *, at: datetime) -> None:
+    """Give units to its arms from now on.
+
+    Raises:
+        NotFound: No such experiment.
+        Conflict: It has been started before.
+    """
+    _change(session, name, {"started_at": at}, being="ready")
+
+
+def stop_experiment(
+    session: WriteSession, name: str, *, at: datetime, because: str
+) -> None:
+    """Give no more units to its arms; what is logged stays.
+
+    Raises:
+        NotFound: No such experiment.
+        Conflict: It is not running.
+    """
+    values = {"stopped_at": at, "stopped_because": because}
+    _change(session, name, values, being="running")
+
+
+def read_experiment(session: ReadSession, name: str) -> Experiment:
+    """One experiment with its arms.
+
+    Raises:
+        NotFound: No such experiment.
+    """
+    found = _experiments(session, experiments.c.experiment == name)
+    if not found:
+        raise NotFound("experiment", name)
+    return found[0]
+
+
+def list_experiments(session: ReadSession) -> list[Experiment]:
+    """Every experiment, the newest first."""
+    return _experiments(session)
+
+
+def running_experiments(session: ReadSession) -> list[Experiment]:
+    """Those that units are given to, the newest first."""
+    return _experiments(session, *_BEING["running"])
+
+
+def log_units(
+    session: WriteSession, name: str, drawn: Sequence[ArmOfUnit], *, at: datetime
+) -> dict[str, str]:
+    """Log which arm units belong to, before their outcomes exist.
+
+    Args:
+        session: The transaction of whatever is done with them.
+        name: The experiment.
+        drawn: Units with the arms drawn for them.
+        at: Now.
+
+    Returns:
+        The arm of each unit, by unit: the one drawn, or the one logged before.
+
+    Raises:
+        NotFound: No such experiment.
+        Conflict: It is not running.
+        InvalidInput: An arm is not one of the experiment's.
+    """
+    running = read_experiment(session, name)
+    if running.started_at is None or running.stopped_at is not None:
+        raise Conflict(f"Experiment {name!r} is not running.")
+    strangers = {unit.arm for unit in drawn} - {arm.arm for arm in running.arms}
+    if strangers:
+        raise InvalidInput(f"{name!r} has no arm {min(strangers)!r}.", field="arm")
+    rows = [
+        {column: getattr(unit, column) for column in ArmOfUnit.__slots__}
+        | {"experiment": name, "logged_at": at}
+        for unit in drawn
+    ]
+    insert_new(session, experiment_units, rows)
+    return _logged(session, name, [unit.unit for unit in drawn])
+
+
+def read_units(session: ReadSession, name: str) -> pa.Table:
+    """The log of one experiment as a table with the columns of ``UNITS``."""
+    query = (
+        select(*(experiment_units.c[column] for column in UNITS.names))
+        .where(of_tenant(experiment_units), experiment_units.c.experiment == name)
+        .order_by(experiment_units.c.unit)
+    )
+    return table_of(session.execute(query).all(), UNITS)
+
+
+_BEING = {
+    "ready": (experiments.c.started_at.is_(None),),
+    "running": (
+        experiments.c.started_at.is_not(None),
+        experiments.c.stopped_at.is_(None),
+    ),
+}
+
+
+def _change(
+    session: WriteSession, name: str, values: dict[str, object], *, being: str
+) -> None:
+    mine = (of_tenant(experiments), experiments.c.experiment == name, *_BEING[being])
+    if session.execute(update(experiments).where(*mine).values(values)).rowcount == 0:
+        read_experiment(session, name)
+        raise Conflict(f"Experiment {name!r} is not {being}.")
+
+
+def _experiments(
+    session: ReadSession, *conditions: "ColumnElement[bool]"
+) -> list[Experiment]:
+    newest = (experiments.c.created_at.desc(), experiments.c.experiment)
+    query = select(*(experiments.c[column] for column in _OWN_COLUMNS))
+    rows = session.execute(
+        query.where(of_tenant(experiments), *conditions).order_by(*newest)
+    ).mappings()
+    compared = _arms(session)
+    return [
+        Experiment(
+            **{**row, "unit_kind": UnitKind(row["unit_kind"])},
+            arms=compared[row["experiment"]],
+        )
+        for row in rows
+    ]
+
+
+def _arms(session: ReadSession) -> dict[str, list[Arm]]:
+    query = select(arms).where(of_tenant(arms)).order_by(arms.c.arm)
+    compared: dict[str, list[Arm]] = defaultdict(list)
+    for row in session.execute(query).mappings():
+        arm = Arm(**{name: row[name] for name in Arm.__slots__})
+        compared[row["experiment"]].append(arm)
+    return compared
+
+
+def _logged(session: ReadSession, name: str, units: Sequence[str]) -> dict[str, str]:
+    query = select(experiment_units.c.unit, experiment_units.c.arm).where(
+        of_tenant(experiment_units),
+        experiment_units.c.experiment == name,
+        experiment_units.c.unit.in_(any_of("units")),
+    )
+    return {
+        row.unit: row.arm
+        for batch in batches(units)
+        for row in session.execute(query, {"units": list(batch)})
+    }
