@@ -32,6 +32,12 @@ class Settings(BaseSettings):
         default="default", description="Tenant that terminal commands act for."
     )
 
+    webhooks_allow_private: bool = Field(
+        default=False,
+        description="Let webhooks call private networks and plain http; for tests and "
+        "installations inside one network.",
+    )
+
     @property
     def store_url(self) -> str:
         """The database's URL, SQLite in ``home`` unless one was given."""

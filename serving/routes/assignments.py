@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 
 from optimizer.policies import POLICIES
+from rightrep.domain.decision import Decision
 from rightrep.domain.ids import LeadId
 from rightrep.domain.plan import LineState
 from rightrep.domain.roles import Role
@@ -261,7 +262,7 @@ def post_commit(plan_id: Key, body: CommitIn, call: Writing) -> Response:
 
 def _next_out(
     proposal: next_rep.Proposal,
-    decision: next_rep.Decision | None,
+    decision: Decision | None,
     *,
     assigned: bool = False,
 ) -> NextOut:
