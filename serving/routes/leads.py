@@ -1,0 +1,321 @@
+"""Leads: made and brought up to date by the CRM; read back with scores."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import BaseModel, Field
+
+from rightrep.domain.customer import ContactPoint
+from rightrep.domain.eligibility import Exclusion
+from rightrep.domain.ids import LeadId
+from rightrep.domain.lead import Lead, LeadAttributes, Stage
+from rightrep.domain.roles import Role
+from rightrep.errors import InvalidInput, ModelUnavailable, NotFound
+from rightrep.intake.companies import company_key
+from rightrep.intake.emails import email_points
+from rightrep.intake.phones import phone_points
+from rightrep.intake.records import LeadRow
+from rightrep.store import leads, ownership
+from rightrep.store.aliases import RecordKind, resolve, resolve_many
+from rightrep.store.session import WriteSession
+from rightrep.store.tenants import get_tenant
+from serving.dependencies import Caller, Parts, Reading, Writing, allow
+from serving.errors import may_raise
+from serving.models import Body, Instant, Key, MoneyIn, MoneyOut, Text, Word
+from serving.routes.decisions import ExcludedOut, excluded_out
+from serving.usecases import planning
+from serving.usecases.import_leads import land_leads
+from serving.usecases.import_run import Run
+from serving.usecases.situation import read_situation, value_of
+
+router = APIRouter(prefix="/leads", tags=["leads"])
+
+Scalar = str | int | float | bool | None
+
+
+class LeadIn(Body):
+    """A lead as the CRM knows it now; a field left out is not known."""
+
+    external_id: Key
+    created_at: Instant
+    customer: Key | None = Field(default=None, description="The CRM's customer id.")
+    company: Text | None = Field(default=None, examples=["上海明达科技有限公司"])
+    contact_name: Text | None = None
+    phone: Text | None = Field(default=None, examples=["138 0013 8000"])
+    email: Text | None = None
+    address: Text | None = None
+    tax_number: Text | None = None
+    industry: Text | None = None
+    company_size: float | None = Field(default=None, ge=0, le=1e9)
+    region: Text | None = None
+    language: Text | None = Field(default=None, examples=["zh"])
+    product: Text | None = None
+    budget: MoneyIn | None = None
+    deal_value: MoneyIn | None = None
+    channel: Text | None = None
+    campaign: Text | None = None
+    stage: Word[Stage] = Stage.NEW
+    grade: Text | None = None
+    owner: Key | None = Field(default=None, description="The rep who has it already.")
+    attributes: dict[Text, Scalar] = Field(
+        default={}, max_length=100, description="The tenant's own fields."
+    )
+
+    def to_row(self, place: int) -> LeadRow:
+        """As an import has it, phones and e-mail addresses cleaned."""
+        points: list[ContactPoint] = []
+        if self.phone:
+            points += phone_points(self.phone)
+        if self.email:
+            points += email_points(self.email)
+        return LeadRow(
+            place=place,
+            external_id=self.external_id,
+            created_at=self.created_at,
+            valid_from=None,
+            recorded_at=None,
+            customer=self.customer,
+            company=self.company,
+            company_key=company_key(self.company) if self.company else None,
+            contact_name=self.contact_name,
+            points=points,
+            address=self.address,
+            tax_number=self.tax_number,
+            owner=self.owner,
+            attributes=self._attributes(),
+        )
+
+    def _attributes(self) -> LeadAttributes:
+        return LeadAttributes(
+            industry=self.industry,
+            company_size=self.company_size,
+            region=self.region,
+            language=self.language,
+            product=self.product,
+            budget=self.budget.to_domain() if self.budget else None,
+            deal_value=self.deal_value.to_domain() if self.deal_value else None,
+            channel=self.channel,
+            campaign=self.campaign,
+            stage=self.stage,
+            grade=self.grade,
+            attributes=self.attributes,
+        )
+
+
+class LeadsIn(Body):
+    """Leads to make or to bring up to date."""
+
+    source: Key = Field(default="crm", description="Whose ids these are.")
+    leads: list[LeadIn] = Field(min_length=1, max_length=1_000)
+
+
+class LeadIds(BaseModel):
+    """A lead's two ids, and what its phone and e-mail look like."""
+
+    external_id: str
+    lead_id: str
+    impossible: list[str] = Field(
+        description="phone, email: given, kept, and cannot exist."
+    )
+
+
+class LeadsOut(BaseModel):
+    """What became of the leads."""
+
+    changed: int = Field(description="Leads of which something was news.")
+    leads: list[LeadIds]
+
+
+class LeadOut(BaseModel):
+    """A lead as of now, without the people behind it."""
+
+    lead_id: str
+    created_at: datetime
+    owner: str | None
+    industry: str | None
+    company_size: float | None
+    region: str | None
+    language: str | None
+    product: str | None
+    budget: MoneyOut | None
+    deal_value: MoneyOut | None
+    channel: str | None
+    campaign: str | None
+    stage: Stage
+    grade: str | None
+    attributes: dict[str, Scalar]
+
+    @classmethod
+    def of(cls, lead: Lead, owner: str | None) -> "LeadOut":
+        """As callers see it."""
+        known = lead.attributes
+        return cls(
+            lead_id=lead.lead_id,
+            created_at=lead.created_at,
+            owner=owner,
+            industry=known.industry,
+            company_size=known.company_size,
+            region=known.region,
+            language=known.language,
+            product=known.product,
+            budget=MoneyOut.of(known.budget),
+            deal_value=MoneyOut.of(known.deal_value),
+            channel=known.channel,
+            campaign=known.campaign,
+            stage=known.stage,
+            grade=known.grade,
+            attributes=dict(known.attributes),
+        )
+
+
+class ContributionOut(BaseModel):
+    """What one column adds to a chance."""
+
+    column: str
+    words: str = Field(description="What the column says, in words.")
+    log_odds: float = Field(description="Added to the log odds; positive helps.")
+
+
+class RepScoreOut(BaseModel):
+    """What the model says about one rep with this lead."""
+
+    rep_id: str
+    p_convert: float = Field(description="Chance to win, in [0, 1].")
+    value: float = Field(description="Expected value, minor units.")
+    contributions: list[ContributionOut] = Field(
+        description="The largest ones; for the reps that were asked to be explained."
+    )
+
+
+class ScoresOut(BaseModel):
+    """What the model says about a lead with every rep who may take it."""
+
+    lead_id: str
+    model_version: str
+    lead_score: int = Field(description="0 to 100, whoever takes it.")
+    p_lead: float = Field(description="Chance to win, whoever takes it.")
+    deal_value_stated: bool = Field(
+        description="False: the segment's usual deal value was taken."
+    )
+    reps: list[RepScoreOut] = Field(description="Best first.")
+    excluded: list[ExcludedOut]
+
+
+@router.post(
+    "",
+    response_model=LeadsOut,
+    responses=may_raise(InvalidInput),
+    dependencies=[Depends(allow(Role.SERVICE))],
+)
+def post_leads(body: LeadsIn, call: Writing) -> Response:
+    """Make leads or bring them up to date; sending the same again changes nothing."""
+    names = [lead.external_id for lead in body.leads]
+    if len(set(names)) != len(names):
+        raise InvalidInput(
+            "One lead is named twice in this request.", field="leads.external_id"
+        )
+    rows = [lead.to_row(place) for place, lead in enumerate(body.leads)]
+
+    def work(session: WriteSession) -> LeadsOut:
+        run = Run(get_tenant(session), call.clock.now(), body.source)
+        landed = land_leads(session, rows, run)
+        if landed.refused:
+            row, field, reason = landed.refused[0]
+            raise InvalidInput(reason, field=f"leads.{row.place}.{field}")
+        ids = resolve_many(session, RecordKind.LEAD, names, source=body.source)
+        return LeadsOut(
+            changed=landed.landed,
+            leads=[
+                LeadIds(
+                    external_id=row.external_id,
+                    lead_id=ids[row.external_id],
+                    impossible=sorted(
+                        {p.kind.value for p in row.points if not p.possible}
+                    ),
+                )
+                for row in rows
+            ],
+        )
+
+    return call.once(work)
+
+
+@router.get("/{lead_id}", responses=may_raise(NotFound))
+def get_lead(lead_id: Key, session: Reading, caller: Caller, parts: Parts) -> LeadOut:
+    """A lead as of now; a rep sees own leads only."""
+    known = LeadId(resolve(session, RecordKind.LEAD, lead_id))
+    owned = ownership.get_owner(session, known)
+    if caller.role is Role.REP and (owned is None or owned.owner != caller.rep_id):
+        raise NotFound("lead", lead_id)
+    lead = leads.get_lead(session, known, as_of=parts.clock.now())
+    return LeadOut.of(lead, None if owned is None else owned.owner)
+
+
+@router.get(
+    "/{lead_id}/scores",
+    responses=may_raise(NotFound, ModelUnavailable),
+    dependencies=[Depends(allow(Role.SERVICE, Role.MANAGER, Role.ANALYST))],
+)
+def get_scores(
+    lead_id: Key,
+    caller: Caller,
+    parts: Parts,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 10,
+    explain: Annotated[
+        int, Query(ge=0, le=10, description="Explain so many of the best reps.")
+    ] = 3,
+) -> ScoresOut:
+    """Chance and value of a lead with every rep who may take it, best first."""
+    at = parts.clock.now()
+    with parts.store.read(caller.tenant_id) as session:
+        known = LeadId(resolve(session, RecordKind.LEAD, lead_id))
+        situation = read_situation(session, [known], at=at)
+    adviser = parts.advisers.get(caller.tenant_id, rep_ids=situation.rep_ids)
+    scores, why = planning.score(parts, caller.tenant_id, situation)
+    if adviser is None or scores is None:
+        raise ModelUnavailable(f"No scores: {why}.")
+    value = value_of(situation, scores)[0]
+    may = [
+        j
+        for j in (-value).argsort(kind="stable").tolist()
+        if situation.codes[0, j] in _SCORED
+    ]
+    return ScoresOut(
+        lead_id=known,
+        model_version=scores.model_version,
+        lead_score=int(adviser.model.lead_score(scores.columns.leads)[0]),
+        p_lead=float(scores.quality[0]),
+        deal_value_stated=bool(scores.columns.deal_value_stated[0]),
+        reps=[
+            RepScoreOut(
+                rep_id=situation.rep_ids[j],
+                p_convert=float(scores.p_convert[0, j]),
+                value=float(value[j]),
+                contributions=[
+                    ContributionOut(
+                        column=part.column, words=part.words, log_odds=part.log_odds
+                    )
+                    for part in (
+                        adviser.explain(scores, 0, j) if place < explain else ()
+                    )
+                ],
+            )
+            for place, j in enumerate(may[:limit])
+        ],
+        excluded=excluded_out(
+            {
+                rep_id: Exclusion(code).name.lower()
+                for rep_id, code in zip(
+                    situation.rep_ids, situation.codes[0].tolist(), strict=True
+                )
+                if code not in _SCORED
+            }
+        ),
+    )
+
+
+_SCORED = frozenset(
+    {Exclusion.ELIGIBLE, Exclusion.HOLDING_LIMIT, Exclusion.INTAKE_LIMIT}
+)
+"""A rep who is full now may still be scored: tomorrow there are slots again."""
