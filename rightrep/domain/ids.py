@@ -3,6 +3,7 @@
 A CRM's own ids are aliases: (tenant, kind, source, external_id) names one of ours.
 """
 
+import hashlib
 import os
 import uuid
 from collections.abc import Sequence
@@ -39,6 +40,18 @@ def new_ids(at: datetime, count: int) -> Sequence[str]:
         str(uuid.UUID(int=_layout(millis, noise[10 * k : 10 * k + 10])))
         for k in range(count)
     ]
+
+
+def derived_id(at: datetime, body: str) -> str:
+    """An id made from what it names: the same instant and body give the same id.
+
+    Args:
+        at: Aware instant whose milliseconds lead the id.
+        body: What tells the record from others of the instant.
+    """
+    millis = int(at.timestamp() * 1000) << 80
+    noise = hashlib.blake2b(body.encode(), digest_size=10).digest()
+    return str(uuid.UUID(int=_layout(millis, noise)))
 
 
 def is_id(text: str) -> bool:

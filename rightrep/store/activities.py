@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, select
 from rightrep.domain.activity import Activity, ActivityKind
 from rightrep.domain.ids import LeadId
 from rightrep.errors import KeyReused
-from rightrep.store.events import add_events
+from rightrep.store.events import add_events, reused_ids
 from rightrep.store.guard import of_tenant
 from rightrep.store.leads import require_leads
 from rightrep.store.schema import activities, notes
@@ -62,6 +62,11 @@ def record_activities(session: WriteSession, told: Sequence[Activity]) -> list[b
         session, [a for a, is_new in zip(told, new, strict=True) if not is_new]
     )
     return new
+
+
+def reused_activities(session: WriteSession, told: Sequence[Activity]) -> set[str]:
+    """Event ids of these activities that are known with another body."""
+    return reused_ids(session, activities, [_row(activity) for activity in told])
 
 
 def list_activities(session: ReadSession, lead_id: LeadId) -> list[Activity]:

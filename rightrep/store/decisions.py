@@ -143,6 +143,17 @@ def list_decisions(
     return DecisionPage(page, _to_cursor(page[-1]) if len(rows) > limit else None)
 
 
+def made_decisions(
+    session: ReadSession, decision_ids: Iterable[DecisionId]
+) -> dict[DecisionId, tuple[LeadId, RepId, datetime]]:
+    """Lead, rep and instant of each decision that is there."""
+    found: dict[DecisionId, tuple[LeadId, RepId, datetime]] = {}
+    for batch in batches(list(decision_ids)):
+        for row in session.execute(_MADE, {"ids": list(batch)}):
+            found[row.decision_id] = (row.lead_id, row.rep_id, row.decided_at)
+    return found
+
+
 def last_decisions(
     session: ReadSession, asked: Iterable[tuple[LeadId, datetime]]
 ) -> list[DecisionId | None]:
@@ -245,6 +256,12 @@ _POSITION = tuple_(decisions.c.decided_at, decisions.c.decision_id)
 _ONE = select(decisions).where(
     of_tenant(decisions), decisions.c.decision_id == bindparam("decision_id")
 )
+_MADE = select(
+    decisions.c.decision_id,
+    decisions.c.lead_id,
+    decisions.c.rep_id,
+    decisions.c.decided_at,
+).where(of_tenant(decisions), decisions.c.decision_id.in_(any_of("ids")))
 _NEWEST = (
     select(decisions)
     .where(of_tenant(decisions))

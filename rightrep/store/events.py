@@ -34,6 +34,23 @@ def add_events(
     return new
 
 
+def reused_ids(
+    session: WriteSession, table: Table, rows: Sequence[Mapping[str, Any]]
+) -> set[str]:
+    """Event ids that are known with another body, or come twice with two bodies.
+
+    ``add_events`` refuses them all together; this tells which they are.
+    """
+    reused: set[str] = set()
+    told: dict[str, str] = {}
+    for batch in batches(rows):
+        told |= _digests(session, table, [row["event_id"] for row in batch])
+        for row in batch:
+            if told.setdefault(row["event_id"], row["digest"]) != row["digest"]:
+                reused.add(row["event_id"])
+    return reused
+
+
 def _add(
     session: WriteSession, table: Table, rows: Sequence[Mapping[str, Any]]
 ) -> list[bool]:

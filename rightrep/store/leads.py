@@ -76,17 +76,24 @@ def save_leads(session: WriteSession, records: Sequence[LeadRecord]) -> None:
         )
 
 
-def add_lead_versions(session: WriteSession, versions: Sequence[LeadVersion]) -> int:
+def add_lead_versions(
+    session: WriteSession,
+    versions: Sequence[LeadVersion],
+    *,
+    corrected_at: datetime | None = None,
+) -> int:
     """Add versions of leads that are there, where something changed.
 
     Args:
         session: Where to write.
         versions: Versions of one lead in the order they were told.
+        corrected_at: When corrections become known; see ``add_versions``.
 
     Returns:
         Versions added.
     """
-    return add_versions(session, lead_versions, [_row(v) for v in versions])
+    rows = [_row(version) for version in versions]
+    return add_versions(session, lead_versions, rows, corrected_at=corrected_at)
 
 
 def upsert_leads(session: WriteSession, given: Sequence[Lead], *, at: datetime) -> int:
@@ -215,7 +222,7 @@ _LEADS = select(
 _IDS = select(leads.c.lead_id).where(
     of_tenant(leads), leads.c.lead_id.in_(any_of("ids"))
 )
-_IN_FORCE = in_force(lead_versions)
+_IN_FORCE = in_force(lead_versions, any_of("ids"))
 _VERSIONS = (
     select(lead_versions)
     .where(of_tenant(lead_versions), lead_versions.c.lead_id.in_(any_of("ids")))

@@ -1,17 +1,18 @@
 """Outcomes: the labels that retraining learns from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, bindparam, select
+from sqlalchemy import RowMapping, bindparam, func, select
 from sqlalchemy.exc import IntegrityError
 
 from rightrep.domain.ids import LeadId
 from rightrep.domain.outcome import Outcome, Result
 from rightrep.errors import Conflict, InvalidInput, NotFound
 from rightrep.store.decisions import last_decisions
-from rightrep.store.events import add_events
+from rightrep.store.events import add_events, reused_ids
 from rightrep.store.guard import of_tenant
 from rightrep.store.leads import require_leads
 from rightrep.store.money import money_columns, money_of
@@ -72,6 +73,26 @@ def record_outcomes(
         }
         close_leads(session, closed, actor="outcome", cause="closed")
     return new
+
+
+def reused_outcomes(session: WriteSession, told: Sequence[Outcome]) -> set[str]:
+    """Event ids of these outcomes that are known with another body."""
+    rows = [
+        {"event_id": outcome.event_id, "digest": digest(_body(outcome))}
+        for outcome in told
+    ]
+    return reused_ids(session, outcomes, rows)
+
+
+def closed_leads(
+    session: ReadSession, lead_ids: Iterable[LeadId]
+) -> dict[LeadId, datetime]:
+    """When each lead closed last, corrections applied; open ones are left out."""
+    found: dict[LeadId, datetime] = {}
+    for batch in batches(list(lead_ids)):
+        for row in session.execute(_CLOSED, {"ids": list(batch)}):
+            found[row.lead_id] = row.closed_at
+    return found
 
 
 def get_outcome(session: ReadSession, event_id: str) -> Outcome:
@@ -179,6 +200,23 @@ _OF_LEAD = (
     select(outcomes)
     .where(of_tenant(outcomes), outcomes.c.lead_id == bindparam("lead_id"))
     .order_by(outcomes.c.recorded_at, outcomes.c.closed_at, outcomes.c.event_id)
+)
+_LATER = outcomes.alias()
+_CLOSED = (
+    select(
+        outcomes.c.lead_id,
+        func.max(outcomes.c.closed_at, type_=outcomes.c.closed_at.type).label(
+            "closed_at"
+        ),
+    )
+    .where(
+        of_tenant(outcomes),
+        outcomes.c.lead_id.in_(any_of("ids")),
+        ~select(_LATER.c.event_id)
+        .where(of_tenant(_LATER), _LATER.c.replaces == outcomes.c.event_id)
+        .exists(),
+    )
+    .group_by(outcomes.c.lead_id)
 )
 _LEAD_OF = select(outcomes.c.event_id, outcomes.c.lead_id).where(
     of_tenant(outcomes), outcomes.c.event_id.in_(any_of("ids"))

@@ -242,20 +242,21 @@ def leads_of(
 
 def get_events(session: ReadSession, lead_id: LeadId) -> list[OwnershipEvent]:
     """What happened to a lead's ownership, in the order it was written."""
-    return [
-        OwnershipEvent(
-            event_id=row.event_id,
-            lead_id=row.lead_id,
-            kind=OwnershipKind(row.kind),
-            owner=row.owner,
-            previous_owner=row.previous_owner,
-            decision_id=row.decision_id,
-            cause=row.cause,
-            actor=row.actor,
-            happened_at=row.happened_at,
-        )
-        for row in session.execute(_EVENTS, {"lead_id": lead_id})
-    ]
+    return get_events_of(session, [lead_id]).get(lead_id, [])
+
+
+def get_events_of(
+    session: ReadSession, lead_ids: Iterable[LeadId]
+) -> dict[LeadId, list[OwnershipEvent]]:
+    """What happened to each lead's ownership, in the order it was written.
+
+    Leads to which nothing happened are left out.
+    """
+    found: dict[LeadId, list[OwnershipEvent]] = {}
+    for batch in batches(list(lead_ids)):
+        for row in session.execute(_EVENTS, {"ids": list(batch)}):
+            found.setdefault(row.lead_id, []).append(_event(row))
+    return found
 
 
 def reps_who(
@@ -289,6 +290,20 @@ def _told(event: OwnershipEvent) -> Change:
         decision_id=event.decision_id,
         previous_owner=event.previous_owner,
         event_id=event.event_id,
+    )
+
+
+def _event(row: Row[Any]) -> OwnershipEvent:
+    return OwnershipEvent(
+        event_id=row.event_id,
+        lead_id=row.lead_id,
+        kind=OwnershipKind(row.kind),
+        owner=row.owner,
+        previous_owner=row.previous_owner,
+        decision_id=row.decision_id,
+        cause=row.cause,
+        actor=row.actor,
+        happened_at=row.happened_at,
     )
 
 
@@ -335,10 +350,8 @@ _OF_REP = _OWNED.where(ownership.c.owner == bindparam("rep_id")).order_by(
 )
 _EVENTS = (
     select(ownership_events)
-    .where(
-        of_tenant(ownership_events), ownership_events.c.lead_id == bindparam("lead_id")
-    )
-    .order_by(ownership_events.c.revision)
+    .where(of_tenant(ownership_events), ownership_events.c.lead_id.in_(any_of("ids")))
+    .order_by(ownership_events.c.lead_id, ownership_events.c.revision)
 )
 _KNOWN_EVENTS = select(ownership_events.c.event_id).where(
     of_tenant(ownership_events), ownership_events.c.event_id.in_(any_of("ids"))

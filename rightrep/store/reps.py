@@ -72,17 +72,24 @@ def save_reps(session: WriteSession, records: Sequence[RepRecord]) -> None:
         session.execute(load, [{"rep_id": r.rep_id, "held": 0} for r in batch])
 
 
-def add_rep_versions(session: WriteSession, versions: Sequence[RepVersion]) -> int:
+def add_rep_versions(
+    session: WriteSession,
+    versions: Sequence[RepVersion],
+    *,
+    corrected_at: datetime | None = None,
+) -> int:
     """Add versions of reps that are there, where something changed.
 
     Args:
         session: Where to write.
         versions: Versions of one rep in the order they were told.
+        corrected_at: When corrections become known; see ``add_versions``.
 
     Returns:
         Versions added.
     """
-    return add_versions(session, rep_versions, [_row(v) for v in versions])
+    rows = [_row(version) for version in versions]
+    return add_versions(session, rep_versions, rows, corrected_at=corrected_at)
 
 
 def upsert_reps(session: WriteSession, given: Sequence[Rep], *, at: datetime) -> int:
@@ -241,8 +248,8 @@ _ALL = (
     .order_by(reps.c.rep_id)
 )
 _SOME = _ALL.where(reps.c.rep_id.in_(any_of("ids")))
-_ALL_VERSIONS = in_force(rep_versions, some=False)
-_SOME_VERSIONS = in_force(rep_versions)
+_ALL_VERSIONS = in_force(rep_versions)
+_SOME_VERSIONS = in_force(rep_versions, any_of("ids"))
 _VERSIONS = (
     select(rep_versions)
     .where(of_tenant(rep_versions), rep_versions.c.rep_id.in_(any_of("ids")))

@@ -24,7 +24,11 @@ class _Known(NamedTuple):
 
 
 def add_versions(
-    session: WriteSession, table: Table, rows: Sequence[Mapping[str, Any]]
+    session: WriteSession,
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    corrected_at: datetime | None = None,
 ) -> int:
     """Add what changed; a version that says what was known already is left out.
 
@@ -36,6 +40,8 @@ def add_versions(
         table: ``lead_versions`` or ``rep_versions``.
         rows: The id, ``valid_from``, ``recorded_at`` and every attribute column of
             each version; versions of one record in the order they were told.
+        corrected_at: When corrections become known, if later than they say: an old
+            row told anew was not known then.
 
     Returns:
         Versions added.
@@ -44,19 +50,21 @@ def add_versions(
     added = 0
     for batch in batches(rows):
         known = _known(session, table, {row[of] for row in batch})
-        news = [new for row in batch if (new := _news(row, known[row[of]]))]
+        news = [
+            new for row in batch if (new := _news(row, known[row[of]], corrected_at))
+        ]
         if news:
             insert_new(session, table, news)
         added += len(news)
     return added
 
 
-def in_force(table: Table, *, some: bool = True) -> "Select[Any]":
+def in_force(table: Table, among: "Select[Any] | None" = None) -> "Select[Any]":
     """The version of each record that is true, and known, at ``:as_of``.
 
     Args:
         table: ``lead_versions`` or ``rep_versions``.
-        some: Of the records in the list ``:ids`` only, else of all.
+        among: Ids of the records; None is all.
     """
     of = _id_column(table)
     rank = func.row_number().over(
@@ -67,8 +75,8 @@ def in_force(table: Table, *, some: bool = True) -> "Select[Any]":
     ranked = select(table, rank.label("rank")).where(
         of_tenant(table), table.c.valid_from <= as_of, table.c.recorded_at <= as_of
     )
-    if some:
-        ranked = ranked.where(of.in_(any_of("ids")))
+    if among is not None:
+        ranked = ranked.where(of.in_(among))
     versions = ranked.subquery()
     return select(versions).where(versions.c.rank == 1)
 
@@ -113,7 +121,9 @@ def _rows(
     )
 
 
-def _news(row: Mapping[str, Any], known: list[_Known]) -> dict[str, Any] | None:
+def _news(
+    row: Mapping[str, Any], known: list[_Known], corrected_at: datetime | None
+) -> dict[str, Any] | None:
     """The row to add, noted in ``known``; None when nothing changed."""
     body = {name: value for name, value in row.items() if name not in KEYS}
     new = _Known(row["valid_from"], row["recorded_at"], digest(body))
@@ -126,7 +136,8 @@ def _news(row: Mapping[str, Any], known: list[_Known]) -> dict[str, Any] | None:
         ):
             return None
         if same_instant:
-            later = max(new.recorded_at, last.recorded_at + _TICK)
+            told_at = corrected_at or new.recorded_at
+            later = max(new.recorded_at, told_at, last.recorded_at + _TICK)
             new = new._replace(recorded_at=later)
     known.insert(place, new)
     return {**row, "recorded_at": new.recorded_at, "digest": new.digest}
