@@ -15,8 +15,10 @@ from sqlalchemy import (
     Executable,
     FromClause,
     Insert,
+    SelectBase,
     TableClause,
     TextClause,
+    UnaryExpression,
     and_,
     bindparam,
 )
@@ -63,20 +65,30 @@ def require_tenant(statement: Executable) -> None:
             raise TenantMissing(f"{table} is not bound to the session's tenant.")
 
 
-def _elements(element: ClauseElement) -> Iterator[ClauseElement]:
-    """Every part of a statement; OR and NOT are entered for tables, not conditions."""
-    yield element
-    if isinstance(element, AliasedReturnsRows) and isinstance(
+def _elements(
+    element: ClauseElement, *, doubtful: bool = False
+) -> Iterator[ClauseElement]:
+    """Every part of a statement, without conditions that need not hold.
+
+    Below an OR or a NOT only the conditions of a subquery hold, within the subquery.
+    """
+    if isinstance(element, SelectBase):
+        doubtful = False
+    elif isinstance(element, UnaryExpression):
+        doubtful = True
+    elif isinstance(element, BooleanClauseList):
+        doubtful = doubtful or element.operator is operators.or_
+    if not (doubtful and isinstance(element, BinaryExpression)):
+        yield element
+    if not _is_alias_of_table(element):
+        for child in element.get_children():
+            yield from _elements(child, doubtful=doubtful)
+
+
+def _is_alias_of_table(element: ClauseElement) -> bool:
+    return isinstance(element, AliasedReturnsRows) and isinstance(
         element.element, TableClause
-    ):
-        return
-    doubtful = isinstance(element, BooleanClauseList) and (
-        element.operator is operators.or_
     )
-    for child in element.get_children():
-        for part in _elements(child):
-            if not (doubtful and isinstance(part, BinaryExpression)):
-                yield part
 
 
 def _has_tenant(element: ClauseElement) -> bool:

@@ -1,0 +1,342 @@
+"""Whole tables for features, training and planning, as Arrow.
+
+``read_history`` gives exactly the tables and columns of ``features.history.TABLES``;
+a test holds the two together, since the store does not know the features.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    ColumnElement,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    case,
+    null,
+    or_,
+    select,
+)
+
+from rightrep.domain.money import minor_digits
+from rightrep.store import schema
+from rightrep.store.aliases import RecordKind
+from rightrep.store.arrow import DAY, FLOAT, INT, TEXT, TIME, read_table
+from rightrep.store.guard import of_tenant
+from rightrep.store.rates import Rates, get_rates
+from rightrep.store.session import ReadSession
+from rightrep.store.tenants import get_tenant
+from rightrep.store.versions import in_force
+
+FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
+
+_Types = Mapping[str, pa.DataType]
+
+_LEAD: _Types = {"lead_id": TEXT, "customer_id": TEXT, "created_at": TIME}
+_ATTRIBUTES: _Types = {
+    "valid_from": TIME,
+    "recorded_at": TIME,
+    "industry": TEXT,
+    "company_size": FLOAT,
+    "region": TEXT,
+    "language": TEXT,
+    "product": TEXT,
+    "budget_minor": INT,
+    "budget_currency": TEXT,
+    "deal_value_minor": INT,
+    "deal_value_currency": TEXT,
+    "channel": TEXT,
+    "campaign": TEXT,
+    "stage": TEXT,
+    "grade": TEXT,
+    "attributes": TEXT,
+}
+_REP_ATTRIBUTES: _Types = {
+    "rep_id": TEXT,
+    "valid_from": TIME,
+    "recorded_at": TIME,
+    "team": TEXT,
+    "manager": TEXT,
+    "region": TEXT,
+    "languages": TEXT,
+    "products": TEXT,
+    "industries": TEXT,
+    "hired_on": DAY,
+    "holding_limit": FLOAT,
+    "intake_per_day": FLOAT,
+    "weight": FLOAT,
+    "status": TEXT,
+}
+_DECISION: _Types = {
+    "decision_id": TEXT,
+    "lead_id": TEXT,
+    "rep_id": TEXT,
+    "decided_at": TIME,
+    "recorded_at": TIME,
+    "policy": TEXT,
+    "cause": TEXT,
+    "propensity": FLOAT,
+    "p_convert": FLOAT,
+}
+_OUTCOME: _Types = {
+    "event_id": TEXT,
+    "lead_id": TEXT,
+    "decision_id": TEXT,
+    "result": TEXT,
+    "closed_at": TIME,
+    "recorded_at": TIME,
+    "value_minor": INT,
+    "value_currency": TEXT,
+    "replaces": TEXT,
+}
+_ACTIVITY: _Types = {
+    "lead_id": TEXT,
+    "rep_id": TEXT,
+    "kind": TEXT,
+    "happened_at": TIME,
+    "recorded_at": TIME,
+    "result": TEXT,
+    "score": FLOAT,
+}
+_OWNERSHIP: _Types = {
+    "lead_id": TEXT,
+    "kind": TEXT,
+    "owner": TEXT,
+    "previous_owner": TEXT,
+    "happened_at": TIME,
+    "revision": INT,
+}
+_MERGE: _Types = {
+    "lead_id": TEXT,
+    "survivor_id": TEXT,
+    "merged_at": TIME,
+    "undone_at": TIME,
+}
+_LAYOUTS: Mapping[str, tuple[Table, str, _Types]] = {
+    "leads": (schema.leads, "created_at", _LEAD),
+    "lead_versions": (
+        schema.lead_versions,
+        "recorded_at",
+        {"lead_id": TEXT, **_ATTRIBUTES},
+    ),
+    "reps": (schema.reps, "created_at", {"rep_id": TEXT, "created_at": TIME}),
+    "rep_versions": (schema.rep_versions, "recorded_at", _REP_ATTRIBUTES),
+    "decisions": (schema.decisions, "recorded_at", _DECISION),
+    "outcomes": (schema.outcomes, "recorded_at", _OUTCOME),
+    "activities": (schema.activities, "recorded_at", _ACTIVITY),
+    "ownership": (schema.ownership_events, "happened_at", _OWNERSHIP),
+}
+
+
+def read_history(
+    session: ReadSession, *, recorded_until: datetime | None = None
+) -> dict[str, pa.Table]:
+    """Everything that is known of the tenant, by table.
+
+    Money comes as float in major units of the tenant's currency, at the rate of the
+    day (UTC) of the version or of the closing; where no rate is known it is null.
+
+    Args:
+        session: Where to read, in one snapshot.
+        recorded_until: Leaves out what was not known yet at this instant; a merge that
+            was undone later still stands.
+
+    Raises:
+        NotFound: The tenant was never made.
+    """
+    until = FOREVER if recorded_until is None else recorded_until
+    tables = {name: _read(session, *layout, until) for name, layout in _LAYOUTS.items()}
+    tables["merges"] = _read_merges(session, until)
+    rates = get_rates(session, get_tenant(session).currency)
+    versions = _in_currency(tables["lead_versions"], "budget", "valid_from", rates)
+    tables["lead_versions"] = _in_currency(versions, "deal_value", "valid_from", rates)
+    tables["outcomes"] = _in_currency(tables["outcomes"], "value", "closed_at", rates)
+    tables["rep_versions"] = _midnight(tables["rep_versions"], "hired_on")
+    tables["ownership"] = _in_order(tables["ownership"])
+    return tables
+
+
+def open_leads(session: ReadSession, *, as_of: datetime) -> pa.Table:
+    """Leads that had no owner and no outcome at ``as_of``, oldest first.
+
+    Args:
+        session: Where to read.
+        as_of: The instant; owners, outcomes, merges and attributes are those of then.
+
+    Returns:
+        ``lead_id``, ``customer_id``, ``created_at`` and the columns of
+        ``lead_versions``, null where nothing was known yet.
+
+    Raises:
+        NotFound: The tenant was never made.
+    """
+    table = read_table(session, _OPEN, {**_LEAD, **_ATTRIBUTES}, {"as_of": as_of})
+    rates = get_rates(session, get_tenant(session).currency)
+    for name in ("budget", "deal_value"):
+        table = _in_currency(table, name, "valid_from", rates)
+    return table
+
+
+def _read(
+    session: ReadSession, table: Table, known_at: str, types: _Types, until: datetime
+) -> pa.Table:
+    query = select(*(table.c[name] for name in types)).where(of_tenant(table))
+    return read_table(session, _until(query, table.c[known_at], until), types)
+
+
+def _until(
+    query: "Select[Any]", known_at: "Column[Any]", until: datetime
+) -> "Select[Any]":
+    if until == FOREVER:
+        return query
+    return query.where(known_at <= bindparam("until", until, known_at.type))
+
+
+def _read_merges(session: ReadSession, until: datetime) -> pa.Table:
+    table = schema.merges
+    undone_at: ColumnElement[datetime | None] = table.c.undone_at
+    if until != FOREVER:
+        limit = bindparam("undone_until", until, undone_at.type)
+        undone_at = case((undone_at <= limit, undone_at), else_=null())
+    query = select(
+        table.c.merged_id, table.c.survivor_id, table.c.merged_at, undone_at
+    ).where(of_tenant(table), table.c.kind == RecordKind.LEAD.value)
+    return read_table(session, _until(query, table.c.merged_at, until), _MERGE)
+
+
+def _in_currency(table: pa.Table, name: str, at: str, rates: Rates) -> pa.Table:
+    """``NAME_minor`` and ``NAME_currency`` as one column ``NAME`` of floats."""
+    amounts = _major(
+        table[f"{name}_minor"], table[f"{name}_currency"], table[at], rates
+    )
+    place = table.schema.get_field_index(f"{name}_minor")
+    table = table.drop_columns([f"{name}_minor", f"{name}_currency"])
+    return table.add_column(place, pa.field(name, FLOAT), amounts)
+
+
+def _major(
+    minor: pa.ChunkedArray,
+    currency: pa.ChunkedArray,
+    at: pa.ChunkedArray,
+    rates: Rates,
+) -> pa.Array:
+    factor = np.full(len(minor), np.nan)
+    days = at.cast(INT).to_numpy() // _MICROS_PER_DAY
+    for code in pc.unique(currency).to_pylist():
+        if code is None or (code != rates.currency and code not in rates.by_currency):
+            continue
+        mine = pc.fill_null(pc.equal(currency, code), False).to_numpy()
+        factor[mine] = _rates_on(rates, code, days[mine]) / 10 ** minor_digits(code)
+    amounts = pc.fill_null(minor.cast(FLOAT), np.nan).to_numpy() * factor
+    return pa.array(amounts, FLOAT, from_pandas=True)
+
+
+def _rates_on(
+    rates: Rates, currency: str, days: NDArray[np.int64]
+) -> NDArray[np.float64] | float:
+    if currency == rates.currency:
+        return 1.0
+    known_days, known = rates.by_currency[currency]
+    since = np.array([(day - _FIRST_DAY).days for day in known_days])
+    place = np.searchsorted(since, days, side="right") - 1
+    return np.array([float(rate) for rate in known])[np.maximum(place, 0)]
+
+
+def _midnight(table: pa.Table, name: str) -> pa.Table:
+    """A day as its midnight in UTC."""
+    place = table.schema.get_field_index(name)
+    at = table[name].cast(pa.timestamp("us")).cast(INT).cast(TIME)
+    return table.set_column(place, name, at)
+
+
+def _in_order(table: pa.Table) -> pa.Table:
+    """Ownership events as they happened, ties as they were written."""
+    keys = (table["revision"].to_numpy(), table["happened_at"].cast(INT).to_numpy())
+    return table.drop_columns(["revision"]).take(np.lexsort(keys))
+
+
+def _open() -> "Select[Any]":
+    leads, versions = schema.leads, schema.lead_versions
+    as_of: BindParameter[datetime] = bindparam("as_of", type_=leads.c.created_at.type)
+    ids = (
+        select(leads.c.lead_id)
+        .outerjoin_from(
+            leads,
+            schema.ownership,
+            and_(
+                schema.ownership.c.tenant_id == leads.c.tenant_id,
+                schema.ownership.c.lead_id == leads.c.lead_id,
+            ),
+        )
+        .where(
+            of_tenant(leads),
+            leads.c.created_at <= as_of,
+            _no_owner(as_of),
+            ~_closed(as_of).exists(),
+            ~_merged(as_of).exists(),
+        )
+    )
+    known = in_force(versions, ids).subquery()
+    return (
+        select(
+            *(leads.c[name] for name in _LEAD), *(known.c[name] for name in _ATTRIBUTES)
+        )
+        .outerjoin_from(leads, known, known.c.lead_id == leads.c.lead_id)
+        .where(of_tenant(leads), leads.c.lead_id.in_(ids))
+        .order_by(leads.c.created_at, leads.c.lead_id)
+    )
+
+
+def _no_owner(as_of: "BindParameter[datetime]") -> "ColumnElement[bool]":
+    """Nobody had the lead then; the events are asked where it changed hands since."""
+    now, events = schema.ownership, schema.ownership_events
+    owner_then = (
+        select(events.c.owner)
+        .where(
+            of_tenant(events),
+            events.c.lead_id == schema.leads.c.lead_id,
+            events.c.happened_at <= as_of,
+        )
+        .order_by(events.c.happened_at.desc(), events.c.revision.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return or_(
+        now.c.lead_id.is_(None),
+        and_(now.c.since <= as_of, now.c.owner.is_(None)),
+        and_(now.c.since > as_of, owner_then.is_(None)),
+    )
+
+
+def _closed(as_of: "BindParameter[datetime]") -> "Select[Any]":
+    outcomes = schema.outcomes
+    return select(outcomes.c.event_id).where(
+        of_tenant(outcomes),
+        outcomes.c.lead_id == schema.leads.c.lead_id,
+        outcomes.c.closed_at <= as_of,
+        outcomes.c.recorded_at <= as_of,
+    )
+
+
+def _merged(as_of: "BindParameter[datetime]") -> "Select[Any]":
+    merges = schema.merges
+    return select(merges.c.merge_id).where(
+        of_tenant(merges),
+        merges.c.kind == RecordKind.LEAD.value,
+        merges.c.merged_id == schema.leads.c.lead_id,
+        merges.c.merged_at <= as_of,
+        merges.c.undone_at.is_(None) | (merges.c.undone_at > as_of),
+    )
+
+
+_MICROS_PER_DAY = 86_400_000_000
+_FIRST_DAY = date(1970, 1, 1)
+_OPEN = _open()
