@@ -99,7 +99,8 @@ def make_plan(
     with context.store.read(tenant_id) as session:
         wanted = request.lead_ids
         if wanted is None:
-            wanted = bulk.open_lead_ids(session)
+            table = bulk.open_leads(session, as_of=at)
+            wanted = table["lead_id"].to_pylist()
         situation = read_situation(session, wanted, at=at)
     report(0.3, "scoring")
     scores, no_model = score(context, tenant_id, situation)

@@ -1,0 +1,46 @@
+"""The ``rightrep`` command: every job of the product from a terminal.
+
+A mistake is answered by one sentence on standard error and exit code 1.
+"""
+
+import sys
+
+import click
+import typer
+
+from rightrep.errors import RightRepError
+from serving.commands import data, demo, keys, learn, run, share
+
+app = typer.Typer(
+    name="rightrep",
+    help="Gives every sales lead to its right rep.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+for module in (demo, data, learn, share, run):
+    module.register(app)
+app.add_typer(keys.app, name="keys")
+
+
+def main() -> None:
+    """Run the command; turn every error raised on purpose into a sentence."""
+    try:
+        app(standalone_mode=False)
+    except RightRepError as error:
+        typer.echo(f"{type(error).__name__}: {error}", err=True)
+        sys.exit(1)
+    except click.exceptions.Abort:
+        typer.echo("Stopped.", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.exceptions.Exit as leaving:
+        sys.exit(leaving.exit_code)
+    except BrokenPipeError:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

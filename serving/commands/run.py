@@ -1,0 +1,132 @@
+"""Processes: serve, work, and what makes a machine ready for them."""
+
+import os
+import signal
+import socket
+import threading
+from typing import Annotated
+
+import typer
+
+from rightrep.clock import SystemClock
+from rightrep.domain.ids import new_id
+from rightrep.errors import InvalidInput
+from rightrep.settings import Settings
+from serving.commands.common import opened
+from serving.observe import log_as_json
+from serving.usecases.context import Context
+from serving.usecases.jobs import handlers
+from serving.webhooks import Sender
+from serving.worker import Worker
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(serve)
+    app.command()(worker)
+    app.command()(migrate)
+    app.command()(warm)
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port.")] = 8000,
+    jobs: Annotated[
+        bool, typer.Option(help="Do jobs and send webhooks in this process too.")
+    ] = True,
+) -> None:
+    """Serve the API and the pages."""
+    require_port(host, port)
+    log_as_json()
+    context, _ = opened()
+    run_server(context, host=host, port=port, jobs=jobs)
+
+
+def worker() -> None:
+    """Do jobs and send webhooks, without serving."""
+    log_as_json()
+    context, _ = opened()
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    threads = start_work(context, stop)
+    stop.wait()
+    for thread in threads:
+        thread.join()
+
+
+def migrate() -> None:
+    """Bring the database up to date; safe to run again."""
+    context = Context.of(Settings())
+    context.store.migrate()
+    typer.echo("The database is up to date.")
+
+
+def warm() -> None:
+    """Compile the kernels, so that no request has to wait for it."""
+    from optimizer.warming import warm as warm_optimizer
+    from training.scoring import warm as warm_scoring
+
+    warm_scoring()
+    warm_optimizer()
+    typer.echo("The kernels are compiled.")
+
+
+def require_port(host: str, port: int) -> None:
+    """Refuse a port that somebody else has.
+
+    Raises:
+        InvalidInput: It is taken, or may not be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise InvalidInput(
+                f"Cannot listen on {host}:{port}: {error.strerror}.",
+                field="--port",
+                remedy="Choose another one with --port.",
+            ) from error
+
+
+def run_server(context: Context, *, host: str, port: int, jobs: bool) -> None:
+    """Serve until told to stop."""
+    import uvicorn
+
+    from serving.app import create_app
+
+    stop = threading.Event()
+    threads = start_work(context, stop) if jobs else []
+    try:
+        uvicorn.run(
+            create_app(context),
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+        )
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(timeout=5)
+
+
+def start_work(context: Context, stop: threading.Event) -> list[threading.Thread]:
+    """Start the threads that do jobs and send webhooks."""
+    name = f"{socket.gethostname()}.{os.getpid()}.{new_id(SystemClock().now())[-6:]}"
+    doing = Worker(context.store, handlers(context), clock=context.clock, name=name)
+    sending = Sender(
+        context.store,
+        clock=context.clock,
+        allow_private=context.settings.webhooks_allow_private,
+    )
+    threads = [
+        threading.Thread(target=doing.run, args=(stop,), name="jobs", daemon=True),
+        threading.Thread(target=sending.run, args=(stop,), name="hooks", daemon=True),
+    ]
+    for thread in threads:
+        thread.start()
+    return threads

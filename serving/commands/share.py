@@ -1,0 +1,155 @@
+"""Plan a batch; compare policies on it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from optimizer.policies import POLICIES
+from optimizer.verify import violations
+from rightrep.domain.money import minor_digits
+from rightrep.domain.plan import LineState
+from rightrep.errors import InvalidInput
+from serving.commands.common import clock_at, console, opened, tenant_of
+from serving.usecases.planning import (
+    MadePlan,
+    PlanRequest,
+    commit_plan,
+    expected_values,
+    keep_plan,
+    make_plan,
+)
+from serving.usecases.telling import write_plan
+
+ACTOR = "terminal"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(plan)
+    app.command()(compare)
+
+
+def plan(
+    policy: Annotated[
+        str | None, typer.Option(help="Policy; the tenant's own by default.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write a row per lead to this CSV file.")
+    ] = None,
+    commit: Annotated[bool, typer.Option(help="Act on it.")] = False,
+    as_of: Annotated[str | None, typer.Option(help="Plan as of then.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every draw.")] = 0,
+) -> None:
+    """Share out every lead that has no owner."""
+    if policy is not None:
+        _require_policy(policy, "--policy")
+    context, tenant_id = opened()
+    zone = tenant_of(context, tenant_id).time_zone
+    clock = clock_at(as_of, zone)
+    if clock is not None:
+        if commit:
+            raise InvalidInput("A plan of the past cannot be committed.")
+        context, tenant_id = opened(clock)
+    request = PlanRequest(policy=policy, seed=seed, actor=ACTOR)
+    with console.status("planning"):
+        made = make_plan(context, tenant_id, request)
+        with context.store.write(tenant_id) as session:
+            keep_plan(session, made)
+            done = {}
+            if commit:
+                done = commit_plan(
+                    session,
+                    made.header.plan_id,
+                    at=context.clock.now(),
+                    actor=ACTOR,
+                )
+    if out is not None:
+        write_plan(context.store, tenant_id, made, out)
+    for line in _summary(made, done):
+        typer.echo(line)
+
+
+def compare(
+    baseline: Annotated[
+        str, typer.Option(help="Policy to compare with.")
+    ] = "round_robin",
+    as_of: Annotated[str | None, typer.Option(help="Compare as of then.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every draw.")] = 0,
+) -> None:
+    """Print what each policy expects to earn on the leads that have no owner."""
+    _require_policy(baseline, "--baseline")
+    context, tenant_id = opened()
+    zone = tenant_of(context, tenant_id).time_zone
+    clock = clock_at(as_of, zone)
+    if clock is not None:
+        context, tenant_id = opened(clock)
+    made = make_plan(context, tenant_id, PlanRequest(seed=seed, actor=ACTOR))
+    if made.scores is None:
+        raise InvalidInput(
+            "Policies cannot be compared without a model "
+            f"({made.chosen.fallback or 'there are no leads or no reps'}).",
+            remedy="Run `rightrep train` first.",
+        )
+    problem = made.chosen.problem
+    worth = expected_values(problem, list(POLICIES))
+    currency = made.situation.tenant.currency
+    scale = 10 ** minor_digits(currency)
+    typer.echo(
+        f"{problem.n_leads:,} leads, {problem.n_reps:,} reps, "
+        f"{int(problem.capacity.sum()):,} slots; expected by model "
+        f"{made.scores.model_version}"
+    )
+    typer.echo(f"{'policy':<18}{'expected ' + currency:>18}{'more':>14}{'':>9}")
+    base = worth[baseline]
+    for name, value in sorted(worth.items(), key=lambda item: -item[1]):
+        more = value - base
+        share = f"{more / base:+.1%}" if base > 0 else ""
+        typer.echo(
+            f"{name:<18}{value / scale:>18,.0f}{more / scale:>+14,.0f}{share:>9}"
+        )
+    typer.echo(
+        "These are the model's own expectations, which flatter whoever follows the "
+        "model. Only a randomised experiment tells what a policy earns."
+    )
+
+
+def _require_policy(name: str, option: str) -> None:
+    if name not in POLICIES:
+        raise InvalidInput(
+            f"There is no policy {name!r}.",
+            field=option,
+            remedy=f"Give one of {', '.join(POLICIES)}.",
+        )
+
+
+def _summary(made: MadePlan, done: dict[LineState, int]) -> list[str]:
+    header, problem = made.header, made.chosen.problem
+    currency = made.situation.tenant.currency
+    scale = 10 ** minor_digits(currency)
+    broken = violations(problem, made.chosen.plan)
+    assigned = header.problem["assigned"]
+    given = f"{assigned:,} of {problem.n_leads:,} leads to {problem.n_reps:,} reps"
+    lines = [
+        f"plan {header.plan_id}",
+        f"policy {header.policy}: {given}, {len(broken)} limits broken",
+    ]
+    if header.fallback:
+        lines.append(f"fallback: {header.fallback}")
+    if header.value is not None:
+        lines.append(f"expected value {header.value / scale:,.0f} {currency}")
+        for name, row in header.baselines.items():
+            more = header.value - row["value"]
+            share = f" ({more / row['value']:+.1%})" if row["value"] > 0 else ""
+            lines.append(f"  {more / scale:+,.0f} {currency}{share} over {name}")
+    if header.bound is not None and header.gap is not None:
+        lines.append(
+            f"proof: no plan is worth more than {header.bound / scale:,.0f} "
+            f"{currency}; gap {header.gap:.1e}"
+        )
+    if done:
+        lines.append(
+            "committed: "
+            + ", ".join(f"{n:,} {state.value}" for state, n in done.items())
+        )
+    return lines
