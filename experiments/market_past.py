@@ -34,7 +34,7 @@ _STICKY_SHARE, _RELEASED_SHARE, _CLAIM_SHARE, _DROPPED_SHARE = 0.6, 0.7, 0.5, 0.
 _RELEASE_AFTER, _RELEASE_SPREAD = 10, 25  # days past the label window
 _AT_RELEASE = 20 * HOUR
 
-_Batch = dict[str, np.ndarray]
+_Columns = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -114,7 +114,7 @@ class _Desk:
         self._served_by = np.full(int(leads.customer.max()) + 1, NOBODY)
         self._last_owner = np.full(leads.n_leads, NOBODY)
         self._waiting: dict[int, list[IntArray]] = defaultdict(list)
-        self._done: list[_Batch] = []
+        self._done: list[_Columns] = []
         self._planned = self._first_instants()
         new = np.flatnonzero(~leads.backlog)
         self._wait(new, calendar.day_of(self._planned[new]))
@@ -146,7 +146,7 @@ class _Desk:
             for batch in self._done:
                 self._move(batch, int(rep), takers, at)
 
-    def _move(self, batch: _Batch, rep: int, takers: IntArray, at: int) -> None:
+    def _move(self, batch: _Columns, rep: int, takers: IntArray, at: int) -> None:
         free_at = np.minimum(batch["closed_at"], batch["released_at"])
         owner = np.where(batch["moved_to"] == NOBODY, batch["rep"], batch["moved_to"])
         mine = np.flatnonzero((owner == rep) & (free_at > at))
@@ -210,7 +210,9 @@ class _Desk:
         self._count(batch)
         self._done.append(batch)
 
-    def _choose(self, lead: IntArray, eligible: BoolArray, again: BoolArray) -> _Batch:
+    def _choose(
+        self, lead: IntArray, eligible: BoolArray, again: BoolArray
+    ) -> _Columns:
         """Rep, policy and propensity of each lead."""
         rng, count = self._rng, lead.size
         by_lot = rng.random(count) < self._settings.lottery_share
@@ -254,7 +256,7 @@ class _Desk:
         at = self._calendar.midnight + (day + days) * DAY + second
         return np.where(days < 0, FOREVER, at)
 
-    def _releases(self, day: int, result: IntArray, again: BoolArray) -> _Batch:
+    def _releases(self, day: int, result: IntArray, again: BoolArray) -> _Columns:
         """Part of the leads that never close go back to the pool, once."""
         rng, count = self._rng, result.size
         back = (result == OPEN) & ~again & (rng.random(count) < _RELEASED_SHARE)
@@ -266,7 +268,7 @@ class _Desk:
             "dropped": back & (rng.random(count) < _DROPPED_SHARE),
         }
 
-    def _count(self, batch: _Batch) -> None:
+    def _count(self, batch: _Columns) -> None:
         """Take the slots, and note when they are free and who waits again."""
         rep, released = batch["rep"], batch["released_at"]
         free_at = np.minimum(batch["closed_at"], released)
