@@ -13,23 +13,21 @@ from sqlalchemy import ColumnElement, insert, select, update
 
 from rightrep.domain.experiment import Arm, ArmOfUnit, Experiment, UnitKind
 from rightrep.errors import Conflict, InvalidInput, NotFound
-from rightrep.store.arrow import table_of
+from rightrep.store.arrow import FLOAT, TEXT, TIME, read_table
 from rightrep.store.guard import of_tenant
 from rightrep.store.rows import insert_new
 from rightrep.store.schema_plans import arms, experiment_units, experiments
 from rightrep.store.session import ReadSession, WriteSession
 from rightrep.store.sets import any_of, batches
 
-UNITS = pa.schema(
-    [
-        ("unit", pa.string()),
-        ("arm", pa.string()),
-        ("stratum", pa.string()),
-        ("covariate", pa.float64()),
-        ("logged_at", pa.timestamp("us", tz="UTC")),
-    ]
-)
-"""The log of one experiment, in the order of its units' names."""
+UNITS = {
+    "unit": TEXT,
+    "arm": TEXT,
+    "stratum": TEXT,
+    "covariate": FLOAT,
+    "logged_at": TIME,
+}
+"""Columns of the log of one experiment."""
 
 _OWN_COLUMNS = [name for name in Experiment.__slots__ if name != "arms"]
 
@@ -132,13 +130,13 @@ def log_units(
 
 
 def read_units(session: ReadSession, name: str) -> pa.Table:
-    """The log of one experiment as a table with the columns of ``UNITS``."""
+    """The log of one experiment as a table of ``UNITS``, in the order of its units."""
     query = (
-        select(*(experiment_units.c[column] for column in UNITS.names))
+        select(*(experiment_units.c[column] for column in UNITS))
         .where(of_tenant(experiment_units), experiment_units.c.experiment == name)
         .order_by(experiment_units.c.unit)
     )
-    return table_of(session.execute(query).all(), UNITS)
+    return read_table(session, query, UNITS)
 
 
 _BEING = {

@@ -29,7 +29,6 @@ from rightrep.domain.decision import RunnerUp
 from rightrep.domain.eligibility import CodeArray
 from rightrep.domain.plan import LineState, PlanRep, SettledLine, StoredPlan
 from rightrep.errors import Conflict, InvalidInput, NotFound
-from rightrep.store.arrow import table_of
 from rightrep.store.copying import copy_in
 from rightrep.store.exclusions import packed
 from rightrep.store.guard import of_tenant
@@ -149,7 +148,13 @@ def read_lines(
     )
     if state is not None:
         query = query.where(plan_lines.c.state == state)
-    return table_of(session.execute(query).all(), LINES)
+    rows = session.execute(query).all()
+    columns = zip(*rows, strict=True) if rows else [()] * len(LINES)
+    arrays = [
+        pa.array(column, type=field.type)
+        for column, field in zip(columns, LINES, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=LINES)
 
 
 def read_plan(session: ReadSession, plan_id: str) -> StoredPlan:
