@@ -14,6 +14,9 @@ from rightrep.store.tenants import get_tenant
 from serving.usecases.context import Context
 from serving.usecases.tenancy import prepare_store
 
+ACTOR = "terminal"
+"""Who asked, in what is logged."""
+
 console = Console(stderr=True)
 """Where progress goes; answers go to standard output."""
 

@@ -10,7 +10,7 @@ from optimizer.verify import violations
 from rightrep.domain.money import minor_digits
 from rightrep.domain.plan import LineState
 from rightrep.errors import InvalidInput
-from serving.commands.common import clock_at, console, opened, tenant_of
+from serving.commands.common import ACTOR, clock_at, console, opened, tenant_of
 from serving.usecases.planning import (
     MadePlan,
     PlanRequest,
@@ -20,8 +20,6 @@ from serving.usecases.planning import (
     make_plan,
 )
 from serving.usecases.telling import write_plan
-
-ACTOR = "terminal"
 
 
 def register(app: typer.Typer) -> None:
