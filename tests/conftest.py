@@ -1,6 +1,5 @@
 """Fixtures every test may ask for; the store on both of its databases."""
 
-import importlib.util
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -9,13 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-import rightrep.store.schema  # noqa: F401 - puts its tables into the metadata
 from rightrep.store.engine import Store
-from rightrep.store.metadata import metadata
 from tests.postgres import Postgres, running_postgres
-
-if importlib.util.find_spec("rightrep.store.schema_ops") is not None:
-    importlib.import_module("rightrep.store.schema_ops")
 
 settings.register_profile(
     "rightrep",
@@ -69,6 +63,5 @@ def store(store_url: str) -> Iterator[Store]:
 
 def _set_up(url: str) -> None:
     store = Store(url)
-    with store.connection() as connection:
-        metadata.create_all(connection)
+    store.migrate()
     store.close()

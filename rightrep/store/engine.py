@@ -116,6 +116,17 @@ class Store:
             with connection.begin():
                 yield connection
 
+    def migrate(self) -> None:
+        """Bring the database to the tables this version needs; make it if need be.
+
+        Raises:
+            StoreUnavailable: The database does not answer.
+        """
+        from rightrep.store.migrate import upgrade
+
+        with self.connection() as connection:
+            upgrade(connection)
+
     def ping(self) -> None:
         """Ask the database for one row.
 

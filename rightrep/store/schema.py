@@ -13,7 +13,6 @@ from sqlalchemy import (
     Column,
     Date,
     Double,
-    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -23,31 +22,15 @@ from sqlalchemy import (
     text,
 )
 
+from rightrep.store.columns import tenant_column, tenants_own
 from rightrep.store.metadata import metadata
 from rightrep.store.triggers import append_only
 from rightrep.store.types import Json, Key, UtcDateTime, Words
 
-
-def _tenant() -> "Column[str]":
-    return Column("tenant_id", Key(), nullable=False)
-
-
-def _lead() -> ForeignKeyConstraint:
-    return ForeignKeyConstraint(
-        ["tenant_id", "lead_id"], ["leads.tenant_id", "leads.lead_id"]
-    )
-
-
-def _rep() -> ForeignKeyConstraint:
-    return ForeignKeyConstraint(
-        ["tenant_id", "rep_id"], ["reps.tenant_id", "reps.rep_id"]
-    )
-
-
 tenants = Table(
     "tenants",
     metadata,
-    _tenant(),
+    tenant_column(),
     Column("name", Words(), nullable=False),
     Column("time_zone", Key(), nullable=False),
     Column("currency", Key(), nullable=False),
@@ -62,7 +45,7 @@ tenants = Table(
 aliases = Table(
     "aliases",
     metadata,
-    _tenant(),
+    tenant_column(),
     Column("kind", Key(), nullable=False),
     Column("external_id", Key(), nullable=False),
     Column("source", Key(), nullable=False),
@@ -75,7 +58,7 @@ aliases = Table(
 merges = Table(
     "merges",
     metadata,
-    _tenant(),
+    tenant_column(),
     Column("merge_id", Key(), nullable=False),
     Column("kind", Key(), nullable=False),
     Column("merged_id", Key(), nullable=False),
@@ -103,7 +86,7 @@ merges = Table(
 customers = Table(
     "customers",
     metadata,
-    _tenant(),
+    tenant_column(),
     Column("customer_id", Key(), nullable=False),
     Column("name", Words()),
     Column("name_key", Key()),
@@ -119,7 +102,7 @@ customers = Table(
 contacts = Table(
     "contacts",
     metadata,
-    _tenant(),
+    tenant_column(),
     Column("contact_id", Key(), nullable=False),
     Column("customer_id", Key()),
     Column("name", Words()),
@@ -131,7 +114,7 @@ contacts = Table(
 contact_points = Table(
     "contact_points",
     metadata,
-    _tenant(),
+    tenant_column(),
     Column("contact_id", Key(), nullable=False),
     Column("kind", Key(), nullable=False),
     Column("value", Key(), nullable=False),
@@ -144,7 +127,7 @@ contact_points = Table(
 leads = Table(
     "leads",
     metadata,
-    _tenant(),
+    tenant_column(),
     Column("lead_id", Key(), nullable=False),
     Column("customer_id", Key()),
     Column("contact_id", Key()),
@@ -157,7 +140,7 @@ leads = Table(
 lead_versions = Table(
     "lead_versions",
     metadata,
-    _tenant(),
+    tenant_column(),
     Column("lead_id", Key(), nullable=False),
     Column("valid_from", UtcDateTime(), nullable=False),
     Column("recorded_at", UtcDateTime(), nullable=False),
@@ -183,13 +166,13 @@ lead_versions = Table(
     CheckConstraint(
         "(deal_value_minor IS NULL) = (deal_value_currency IS NULL)", name="deal_value"
     ),
-    _lead(),
+    tenants_own("leads", "lead_id"),
 )
 
 reps = Table(
     "reps",
     metadata,
-    _tenant(),
+    tenant_column(),
     Column("rep_id", Key(), nullable=False),
     Column("name", Words(), nullable=False),
     Column("created_at", UtcDateTime(), nullable=False),
@@ -199,7 +182,7 @@ reps = Table(
 rep_versions = Table(
     "rep_versions",
     metadata,
-    _tenant(),
+    tenant_column(),
     Column("rep_id", Key(), nullable=False),
     Column("valid_from", UtcDateTime(), nullable=False),
     Column("recorded_at", UtcDateTime(), nullable=False),
@@ -223,13 +206,13 @@ rep_versions = Table(
     CheckConstraint("holding_limit >= 0", name="holding_limit"),
     CheckConstraint("intake_per_day >= 0", name="intake_per_day"),
     CheckConstraint("status IN ('active', 'paused', 'left')", name="status"),
-    _rep(),
+    tenants_own("reps", "rep_id"),
 )
 
 rosters = Table(
     "rosters",
     metadata,
-    _tenant(),
+    tenant_column(),
     Column("roster", Key(), nullable=False),
     Column("rep_ids", Json(), nullable=False),
     PrimaryKeyConstraint("tenant_id", "roster"),
@@ -238,7 +221,7 @@ rosters = Table(
 decisions = Table(
     "decisions",
     metadata,
-    _tenant(),
+    tenant_column(),
     Column("decision_id", Key(), nullable=False),
     Column("lead_id", Key(), nullable=False),
     Column("rep_id", Key(), nullable=False),
@@ -266,8 +249,8 @@ decisions = Table(
     CheckConstraint("propensity > 0 AND propensity <= 1", name="propensity"),
     CheckConstraint("p_convert >= 0 AND p_convert <= 1", name="p_convert"),
     CheckConstraint("recorded_at >= decided_at", name="recorded_later"),
-    _lead(),
-    _rep(),
+    tenants_own("leads", "lead_id"),
+    tenants_own("reps", "rep_id"),
     Index(None, "tenant_id", "lead_id", "decided_at"),
     Index(None, "tenant_id", "rep_id", "decided_at"),
     Index(None, "tenant_id", "decided_at", "decision_id"),
@@ -277,7 +260,7 @@ decisions = Table(
 ownership_events = Table(
     "ownership_events",
     metadata,
-    _tenant(),
+    tenant_column(),
     Column("event_id", Key(), nullable=False),
     Column("lead_id", Key(), nullable=False),
     Column("revision", Integer, nullable=False),
@@ -292,7 +275,7 @@ ownership_events = Table(
     PrimaryKeyConstraint("tenant_id", "event_id"),
     UniqueConstraint("tenant_id", "lead_id", "revision"),
     CheckConstraint("revision > 0", name="revision"),
-    _lead(),
+    tenants_own("leads", "lead_id"),
     Index(None, "tenant_id", "happened_at"),
 )
 
@@ -300,7 +283,7 @@ ownership_events = Table(
 ownership = Table(
     "ownership",
     metadata,
-    _tenant(),
+    tenant_column(),
     Column("lead_id", Key(), nullable=False),
     Column("owner", Key()),
     Column("holding", Boolean, nullable=False),
@@ -310,38 +293,38 @@ ownership = Table(
     Column("revision", Integer, nullable=False),
     PrimaryKeyConstraint("tenant_id", "lead_id"),
     CheckConstraint("owner IS NOT NULL OR NOT holding", name="holding"),
-    _lead(),
+    tenants_own("leads", "lead_id"),
     Index(None, "tenant_id", "owner"),
 )
 
 rep_load = Table(
     "rep_load",
     metadata,
-    _tenant(),
+    tenant_column(),
     Column("rep_id", Key(), nullable=False),
     Column("held", Integer, nullable=False),
     Column("last_given_at", UtcDateTime()),
     PrimaryKeyConstraint("tenant_id", "rep_id"),
     CheckConstraint("held >= 0", name="held"),
-    _rep(),
+    tenants_own("reps", "rep_id"),
 )
 
 rep_day = Table(
     "rep_day",
     metadata,
-    _tenant(),
+    tenant_column(),
     Column("rep_id", Key(), nullable=False),
     Column("local_day", Date, nullable=False),
     Column("taken", Integer, nullable=False),
     PrimaryKeyConstraint("tenant_id", "rep_id", "local_day"),
     CheckConstraint("taken >= 0", name="taken"),
-    _rep(),
+    tenants_own("reps", "rep_id"),
 )
 
 activities = Table(
     "activities",
     metadata,
-    _tenant(),
+    tenant_column(),
     Column("event_id", Key(), nullable=False),
     Column("digest", Key(), nullable=False),
     Column("kind", Key(), nullable=False),
@@ -356,14 +339,14 @@ activities = Table(
     PrimaryKeyConstraint("tenant_id", "event_id"),
     CheckConstraint("latitude >= -90 AND latitude <= 90", name="latitude"),
     CheckConstraint("longitude >= -180 AND longitude <= 180", name="longitude"),
-    _lead(),
+    tenants_own("leads", "lead_id"),
     Index(None, "tenant_id", "lead_id", "happened_at"),
 )
 
 notes = Table(
     "notes",
     metadata,
-    _tenant(),
+    tenant_column(),
     Column("event_id", Key(), nullable=False),
     Column("lead_id", Key(), nullable=False),
     Column("note", Words(), nullable=False),
@@ -374,7 +357,7 @@ notes = Table(
 outcomes = Table(
     "outcomes",
     metadata,
-    _tenant(),
+    tenant_column(),
     Column("event_id", Key(), nullable=False),
     Column("digest", Key(), nullable=False),
     Column("lead_id", Key(), nullable=False),
@@ -391,14 +374,14 @@ outcomes = Table(
     CheckConstraint("result IN ('won', 'lost')", name="result"),
     CheckConstraint("(value_minor IS NULL) = (value_currency IS NULL)", name="value"),
     CheckConstraint("replaces <> event_id", name="replaces_another"),
-    _lead(),
+    tenants_own("leads", "lead_id"),
     Index(None, "tenant_id", "lead_id", "closed_at"),
 )
 
 channel_costs = Table(
     "channel_costs",
     metadata,
-    _tenant(),
+    tenant_column(),
     Column("channel", Key(), nullable=False),
     Column("day", Date, nullable=False),
     Column("cost_minor", BigInteger, nullable=False),
@@ -411,7 +394,7 @@ channel_costs = Table(
 rates = Table(
     "rates",
     metadata,
-    _tenant(),
+    tenant_column(),
     Column("from_currency", Key(), nullable=False),
     Column("to_currency", Key(), nullable=False),
     Column("day", Date, nullable=False),

@@ -2,6 +2,9 @@
 
 from sqlalchemy import DDL, Table, event
 
+APPEND_ONLY: set[str] = set()
+"""Names of the tables that have the triggers."""
+
 _SQLITE = """
 CREATE TRIGGER {table}_never_{verb} BEFORE {verb} ON {table}
 BEGIN SELECT RAISE(ABORT, '{table} are added, never changed'); END
@@ -30,6 +33,7 @@ def append_only_ddl(table: str, dialect: str) -> list[str]:
 
 def append_only(table: Table) -> None:
     """Have the triggers made together with the table."""
+    APPEND_ONLY.add(table.name)
     for dialect in ("sqlite", "postgresql"):
         for statement in append_only_ddl(table.name, dialect):
             ddl: DDL = DDL(statement.replace("%", "%%"))  # type: ignore[no-untyped-call]

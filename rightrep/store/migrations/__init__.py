@@ -1,0 +1,1 @@
+"""How a database came to this version's tables; ``migrate`` runs it."""

@@ -1,0 +1,148 @@
+"""Migrations: however a database came to be, it is the same database."""
+
+import shutil
+import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, text
+
+from rightrep.store.engine import Store
+from rightrep.store.metadata import metadata
+from rightrep.store.migrate import config
+from rightrep.store.tenants import list_tenants
+from tests.postgres import Postgres
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+SQLITE_OBJECTS = "select type, name, tbl_name, sql from sqlite_master order by 1, 2"
+POSTGRESQL_OBJECTS = (
+    """select table_name, column_name, data_type, is_nullable, collation_name
+       from information_schema.columns where table_schema = 'public' order by 1, 2""",
+    """select conname, pg_get_constraintdef(oid) from pg_constraint
+       where connamespace = 'public'::regnamespace order by 1""",
+    "select indexname, indexdef from pg_indexes where schemaname = 'public' order by 1",
+    """select pg_get_triggerdef(oid) from pg_trigger where not tgisinternal
+       order by 1""",
+    """select pg_get_functiondef(oid) from pg_proc
+       where pronamespace = 'public'::regnamespace order by 1""",
+)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """A store whose database has no tables; the test runs once on each backend."""
+    if request.param == "sqlite":
+        store = Store(f"sqlite:///{tmp_path / 'folder' / 'empty.db'}")
+        yield store
+        store.close()
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    name = f"t{uuid.uuid4().hex}"
+    server.create_database(name)
+    store = Store(server.url(name))
+    yield store
+    store.close()
+    server.drop_database(name)
+
+
+def objects(store: Store) -> list[Any]:
+    """Everything the database says about its tables, Alembic's own left out."""
+    with store.connection() as connection:
+        if connection.dialect.name == "sqlite":
+            rows = [tuple(row) for row in connection.execute(text(SQLITE_OBJECTS))]
+            rows = [(*row[:3], _sorted_lines(row[3])) for row in rows]
+        else:
+            rows = [
+                tuple(row)
+                for query in POSTGRESQL_OBJECTS
+                for row in connection.execute(text(query))
+            ]
+    return [row for row in rows if "alembic_version" not in str(row)]
+
+
+def _sorted_lines(sql: str | None) -> list[str]:
+    return sorted(line.strip().rstrip(",") for line in (sql or "").splitlines())
+
+
+def differences(connection: Connection) -> list[Any]:
+    found: list[Any] = compare_metadata(
+        MigrationContext.configure(connection), metadata
+    )
+    return found
+
+
+def test_migrations_make_the_database_that_the_tables_describe(empty: Store) -> None:
+    empty.migrate()
+    migrated = objects(empty)
+    with empty.connection() as connection:
+        assert differences(connection) == []
+        command.downgrade(config(connection), "base")
+    assert not [row for row in objects(empty) if "refuse_change" not in str(row)]
+
+    with empty.connection() as connection:
+        metadata.create_all(connection)
+
+    assert migrated
+    assert objects(empty) == migrated
+
+
+def test_migrating_again_changes_nothing(empty: Store) -> None:
+    empty.migrate()
+    before = objects(empty)
+
+    empty.migrate()
+
+    assert objects(empty) == before
+
+
+def test_processes_that_start_together_migrate_once(empty: Store) -> None:
+    url = empty.url.render_as_string(hide_password=False)
+    failures: list[BaseException] = []
+
+    def migrate() -> None:
+        store = Store(url)
+        try:
+            store.migrate()
+        except BaseException as error:  # noqa: BLE001 - shown by the test
+            failures.append(error)
+        finally:
+            store.close()
+
+    threads = [threading.Thread(target=migrate) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failures == []
+    with empty.connection() as connection:
+        assert differences(connection) == []
+
+
+def test_every_constraint_has_a_name_that_starts_with_the_tenant() -> None:
+    for table in metadata.tables.values():
+        keys = [tuple(table.primary_key.columns)]
+        keys += [tuple(index.columns) for index in table.indexes if index.unique]
+        assert all(constraint.name for constraint in table.constraints), table.name
+        assert all(key[0].name == "tenant_id" for key in keys), table.name
+
+
+@pytest.mark.parametrize(
+    "released", sorted(GOLDEN.glob("store-*.db")), ids=lambda path: path.stem
+)
+def test_a_database_of_every_released_version_still_opens(
+    released: Path, tmp_path: Path
+) -> None:
+    store = Store(f"sqlite:///{shutil.copy(released, tmp_path / 'old.db')}")
+    store.migrate()
+
+    with store.connection() as connection:
+        assert differences(connection) == []
+    assert list_tenants(store)
+    store.close()
