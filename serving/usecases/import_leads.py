@@ -1,0 +1,195 @@
+"""Lead rows landed: customers, contacts, leads, versions, owners."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import fields
+from datetime import datetime
+
+from rightrep.domain.ids import LeadId, RepId
+from rightrep.domain.lead import Lead, LeadAttributes, LeadVersion, Stage
+from rightrep.intake.records import LeadRow
+from rightrep.store.aliases import RecordKind, ensure_ids, resolve_many
+from rightrep.store.leads import LeadRecord, add_lead_versions, get_leads, save_leads
+from rightrep.store.session import WriteSession
+from serving.usecases.import_owners import ToldOwner, tell_owners
+from serving.usecases.import_people import People, save_people
+from serving.usecases.import_run import Landed, Run
+
+TWICE = (
+    "The file says something else of the same record and time in an earlier row. Keep "
+    "one of them, or say in valid_from since when each is true."
+)
+_SHUT = frozenset({Stage.WON, Stage.LOST})
+_PLAIN = tuple(f.name for f in fields(LeadAttributes) if f.name != "attributes")
+
+
+def land_leads(
+    session: WriteSession, rows: Sequence[LeadRow], run: Run
+) -> Landed[LeadRow]:
+    """Land a batch of lead rows.
+
+    A row that says since when it is true is a version of its lead. One that does not is
+    the lead's first version when the lead is new, true since it was made; of a lead
+    that is known it is how the lead is now, and lands when that is news.
+
+    Args:
+        session: Where to write.
+        rows: The rows, in the file's order.
+        run: The import.
+    """
+    landed: Landed[LeadRow] = Landed()
+    rows, reps = _with_known_owners(session, rows, run, landed)
+    if not rows:
+        return landed
+    names = dict.fromkeys(row.external_id for row in rows)
+    ids = {
+        name: LeadId(own_id)
+        for name, own_id in ensure_ids(
+            session, RecordKind.LEAD, run.source, names, at=run.now
+        ).items()
+    }
+    known = {
+        lead.lead_id: lead for lead in get_leads(session, ids.values(), as_of=run.now)
+    }
+    versions, rows = _versions(rows, ids, known, run, landed)
+    people = save_people(session, rows, ids, known, run)
+    _save_leads(session, rows, ids, known, people)
+    new = add_lead_versions(session, versions, corrected_at=run.now)
+    told = _told(rows, ids, known, reps, run)
+    changed = people.changed | tell_owners(session, told, known, run)
+    run.told.end_batch()
+    if new < len(versions):
+        # Which versions were new is not known: leads whose owner is news come on top.
+        new = min(len(versions), new + len(changed))
+    rest = changed - {version.lead_id for version in versions}
+    landed.landed = new + sum(ids[row.external_id] in rest for row in rows)
+    landed.unchanged = len(rows) - landed.landed
+    return landed
+
+
+def _with_known_owners(
+    session: WriteSession,
+    rows: Sequence[LeadRow],
+    run: Run,
+    landed: Landed[LeadRow],
+) -> tuple[Sequence[LeadRow], dict[str, RepId]]:
+    names = {row.owner for row in rows if row.owner is not None}
+    if not names:
+        return rows, {}
+    found = resolve_many(session, RecordKind.REP, names, source=run.source)
+    reps = {name: RepId(own_id) for name, own_id in found.items()}
+    if len(reps) == len(names):
+        return rows, reps
+    kept = []
+    for row in rows:
+        if row.owner is None or row.owner in reps:
+            kept.append(row)
+        else:
+            reason = f"There is no rep {row.owner!r}. Import the reps first."
+            landed.refuse(row, "owner", reason)
+    return kept, reps
+
+
+def _versions(
+    rows: Sequence[LeadRow],
+    ids: dict[str, LeadId],
+    known: dict[LeadId, Lead],
+    run: Run,
+    landed: Landed[LeadRow],
+) -> tuple[list[LeadVersion], list[LeadRow]]:
+    """The versions that rows tell, and the rows that can land."""
+    latest: dict[LeadId, LeadAttributes] = {
+        lead_id: lead.attributes for lead_id, lead in known.items()
+    }
+    versions: list[LeadVersion] = []
+    kept: list[LeadRow] = []
+    for row in rows:
+        lead_id = ids[row.external_id]
+        is_new = lead_id not in latest
+        if run.told.otherwise((lead_id, row.valid_from), _body(row.attributes)):
+            landed.refuse(row, "external_id", TWICE)
+            continue
+        kept.append(row)
+        if row.valid_from is None and latest.get(lead_id) == row.attributes:
+            continue
+        latest[lead_id] = row.attributes
+        valid_from = _since(row, is_new=is_new, run=run)
+        versions.append(
+            LeadVersion(
+                lead_id=lead_id,
+                valid_from=valid_from,
+                recorded_at=run.known_at(row.recorded_at, valid_from),
+                attributes=row.attributes,
+            )
+        )
+    return versions, kept
+
+
+def _body(what: LeadAttributes) -> Hashable:
+    plain = (getattr(what, name) for name in _PLAIN)
+    return (*plain, *sorted(what.attributes.items()))
+
+
+def _since(row: LeadRow, *, is_new: bool, run: Run) -> datetime:
+    if row.valid_from is not None:
+        return row.valid_from
+    return row.created_at if is_new else (row.recorded_at or run.now)
+
+
+def _save_leads(
+    session: WriteSession,
+    rows: Sequence[LeadRow],
+    ids: dict[str, LeadId],
+    known: dict[LeadId, Lead],
+    people: People,
+) -> None:
+    records: dict[LeadId, LeadRecord] = {}
+    for row in rows:
+        lead_id = ids[row.external_id]
+        lead = known.get(lead_id)
+        customer = people.customer_of.get(lead_id)
+        contact = people.contact_of.get(lead_id)
+        if lead is None or (lead.customer_id, lead.contact_id) != (
+            customer or lead.customer_id,
+            contact or lead.contact_id,
+        ):
+            records[lead_id] = LeadRecord(
+                lead_id=lead_id,
+                created_at=row.created_at,
+                customer_id=customer,
+                contact_id=contact,
+            )
+    save_leads(session, list(records.values()))
+
+
+def _told(
+    rows: Sequence[LeadRow],
+    ids: dict[str, LeadId],
+    known: dict[LeadId, Lead],
+    reps: dict[str, RepId],
+    run: Run,
+) -> dict[LeadId, list[ToldOwner]]:
+    told: dict[LeadId, list[ToldOwner]] = {}
+    owned = dict.fromkeys(run.owned, True)
+    if not reps and not owned:
+        return told
+    for row in rows:
+        lead_id = ids[row.external_id]
+        left = owned.get(lead_id, False) and row.owner is None
+        if row.valid_from is not None or row.owner is not None:
+            owned[lead_id] = row.owner is not None
+        if row.owner is None and not (left and row.valid_from is not None):
+            continue
+        told.setdefault(lead_id, []).append(
+            ToldOwner(
+                _since(row, is_new=lead_id not in known, run=run),
+                None if row.owner is None else reps[row.owner],
+                row.attributes.stage in _SHUT,
+                left,
+            )
+        )
+    here = set(ids.values())
+    run.owned.clear()
+    run.owned.update(
+        lead for lead, is_owned in owned.items() if is_owned and lead in here
+    )
+    return told

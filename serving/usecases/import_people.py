@@ -1,0 +1,200 @@
+"""Customers and contacts of lead rows: found by id, number or name, else made."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from rightrep.domain.customer import Contact, Customer
+from rightrep.domain.ids import ContactId, CustomerId, LeadId, new_ids
+from rightrep.domain.lead import Lead
+from rightrep.intake.records import LeadRow
+from rightrep.store.aliases import RecordKind, ensure_ids
+from rightrep.store.customers import (
+    customers_named,
+    get_contacts,
+    get_customers,
+    save_contacts,
+    save_customers,
+)
+from rightrep.store.session import WriteSession
+from serving.usecases.import_run import Run
+
+
+@dataclass(slots=True)
+class People:
+    """Who is behind leads.
+
+    Attributes:
+        customer_of: Customer by lead, where a row tells one.
+        contact_of: Contact by lead, likewise.
+        changed: Leads that were known and of whose people something is news.
+    """
+
+    customer_of: dict[LeadId, CustomerId] = field(default_factory=dict)
+    contact_of: dict[LeadId, ContactId] = field(default_factory=dict)
+    changed: set[LeadId] = field(default_factory=set)
+
+
+def save_people(
+    session: WriteSession,
+    rows: Sequence[LeadRow],
+    ids: dict[str, LeadId],
+    known: dict[LeadId, Lead],
+    run: Run,
+) -> People:
+    """Make or complete the customers and contacts of lead rows.
+
+    A customer is found by the CRM's id, by its tax number, or by its name's key, in
+    this order; a contact belongs to its lead. Rows fill what is empty and add phones
+    and addresses; they overwrite nothing, since rows of one customer may differ.
+
+    Args:
+        session: Where to write.
+        rows: The rows, in the file's order.
+        ids: Our id of each lead.
+        known: Leads that were there before.
+        run: The import.
+    """
+    people = People()
+    _save_customers(session, rows, ids, known, run, people)
+    _save_contacts(session, rows, ids, known, run, people)
+    return people
+
+
+def _save_customers(
+    session: WriteSession,
+    rows: Sequence[LeadRow],
+    ids: dict[str, LeadId],
+    known: dict[LeadId, Lead],
+    run: Run,
+    people: People,
+) -> None:
+    of_row = _customer_ids(session, rows, run)
+    wanted: dict[CustomerId, Customer] = {}
+    there = {
+        customer.customer_id: customer
+        for customer in get_customers(session, [c for c in of_row if c is not None])
+    }
+    for row, customer_id in zip(rows, of_row, strict=True):
+        if customer_id is None:
+            continue
+        lead_id = ids[row.external_id]
+        people.customer_of[lead_id] = customer_id
+        before = wanted.get(customer_id) or there.get(customer_id)
+        after = _customer(row, customer_id, before)
+        if after != before:
+            wanted[customer_id] = after
+            if lead_id in known:
+                people.changed.add(lead_id)
+    if wanted:
+        save_customers(session, list(wanted.values()))
+
+
+def _customer(
+    row: LeadRow, customer_id: CustomerId, before: Customer | None
+) -> Customer:
+    told = {
+        "name": row.company,
+        "name_key": row.company_key,
+        "tax_number": row.tax_number,
+        "address": row.address,
+        "grade": row.attributes.grade,
+    }
+    if before is None:
+        return Customer(customer_id=customer_id, created_at=row.created_at, **told)
+    news: dict[str, Any] = {
+        name: value
+        for name, value in told.items()
+        if value is not None and getattr(before, name) is None
+    }
+    return replace(before, **news) if news else before
+
+
+def _customer_ids(
+    session: WriteSession, rows: Sequence[LeadRow], run: Run
+) -> list[CustomerId | None]:
+    named = {row.customer for row in rows if row.customer is not None}
+    by_id = ensure_ids(session, RecordKind.CUSTOMER, run.source, named, at=run.now)
+    rest = [row for row in rows if row.customer is None]
+    taxes = {row.tax_number for row in rest if row.tax_number is not None}
+    keys = {row.company_key for row in rest if row.company_key is not None}
+    by_tax = _first_of(session, taxes, "tax_number")
+    by_key = _first_of(session, keys, "name_key")
+    fresh = iter(new_ids(run.now, len(rest)))
+    found: list[CustomerId | None] = []
+    for row in rows:
+        tax, key = row.tax_number or "", row.company_key or ""
+        if row.customer is not None:
+            own = CustomerId(by_id[row.customer])
+        elif tax or key:
+            own = by_tax.get(tax) or by_key.get(key) or CustomerId(next(fresh))
+        else:
+            found.append(None)
+            continue
+        if tax:
+            by_tax.setdefault(tax, own)
+        if key:
+            by_key.setdefault(key, own)
+        found.append(own)
+    return found
+
+
+def _first_of(session: WriteSession, names: set[str], by: str) -> dict[str, CustomerId]:
+    if not names:
+        return {}
+    found = customers_named(session, names, by=by)
+    return {name: customers[0] for name, customers in found.items()}
+
+
+def _save_contacts(
+    session: WriteSession,
+    rows: Sequence[LeadRow],
+    ids: dict[str, LeadId],
+    known: dict[LeadId, Lead],
+    run: Run,
+    people: People,
+) -> None:
+    had = {lead_id: lead.contact_id for lead_id, lead in known.items()}
+    there = {
+        contact.contact_id: contact
+        for contact in get_contacts(session, [c for c in had.values() if c is not None])
+    }
+    wanted: dict[ContactId, Contact] = {}
+    fresh = iter(new_ids(run.now, len(rows)))
+    for row in rows:
+        if row.contact_name is None and not row.points:
+            continue
+        lead_id = ids[row.external_id]
+        own = people.contact_of.get(lead_id) or had.get(lead_id)
+        contact_id = own or ContactId(next(fresh))
+        people.contact_of[lead_id] = contact_id
+        before = wanted.get(contact_id) or there.get(contact_id)
+        after = _contact(row, contact_id, people.customer_of.get(lead_id), before)
+        if after != before:
+            wanted[contact_id] = after
+            if lead_id in known:
+                people.changed.add(lead_id)
+    if wanted:
+        save_contacts(session, list(wanted.values()))
+
+
+def _contact(
+    row: LeadRow,
+    contact_id: ContactId,
+    customer_id: CustomerId | None,
+    before: Contact | None,
+) -> Contact:
+    if before is None:
+        return Contact(
+            contact_id=contact_id,
+            created_at=row.created_at,
+            customer_id=customer_id,
+            name=row.contact_name,
+            points=tuple(dict.fromkeys(row.points)),
+        )
+    return replace(
+        before,
+        customer_id=before.customer_id or customer_id,
+        name=before.name or row.contact_name,
+        points=tuple(dict.fromkeys([*before.points, *row.points])),
+    )
