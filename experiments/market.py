@@ -140,7 +140,11 @@ class Market:
         )
 
     def history(self) -> History:
-        """What is known by the market's end, as features read it."""
+        """What is known by the market's end, as features read it.
+
+        Row i of ``leads`` is lead i, row j of ``reps`` rep j, and row k of
+        ``decisions`` decision k of ``past``.
+        """
         return History.of(
             lead_tables(self.leads, self._versions, self._ids)
             | rep_tables(self.calendar, self.reps, self._rep_versions, self._ids)
@@ -150,7 +154,11 @@ class Market:
         )
 
     def exports(self) -> Mapping[str, pa.Table]:
-        """The same as files of an old CRM: leads, reps, decisions, ... by name."""
+        """The same as files of an old CRM: leads, reps, decisions, ... by name.
+
+        Lead i is ``L`` and i in seven digits there, rep j ``R`` and four digits,
+        decision k ``D`` and seven.
+        """
         names = rep_names(self.settings, self.reps)
         return {
             "leads": lead_rows(self.leads, self._versions, self.contacts()),

@@ -15,7 +15,9 @@ from experiments.market import Market
 from experiments.market_settings import MarketSettings
 from experiments.market_truth import LOST, OPEN, WON
 from experiments.simulate import (
+    CURRENCY,
     DEFAULT_END,
+    ZONE,
     batch,
     simulate,
     small_market,
@@ -27,6 +29,8 @@ from optimizer.problem import Problem
 from rightrep.domain.ids import is_id
 from rightrep.errors import InvalidInput
 from rightrep.intake.fields import Kind, field_of
+from rightrep.intake.importing import importing
+from rightrep.intake.mapping import canonical
 
 LABEL_WINDOW = timedelta(days=60)
 
@@ -377,6 +381,28 @@ def test_activities_belong_to_their_lead_and_time(market: Market) -> None:
     assert done["happened_at"].is_monotonic_increasing
 
 
+def test_visits_take_place_at_the_customers(market: Market) -> None:
+    rows = market.exports()["activities"].to_pandas()
+    visits = rows[rows["kind"] == "visit"]
+    lead = visits["lead"].str[1:].astype(int).to_numpy()
+
+    off = np.abs(visits[["latitude", "longitude"]] - market.positions[lead])
+
+    assert len(visits) > 50
+    assert (off < 0.005).all().all()
+    assert rows.loc[rows["kind"] != "visit", "latitude"].isna().all()
+
+
+def test_rows_of_the_history_are_in_the_order_of_the_market(market: Market) -> None:
+    history, past = market.history(), market.past
+    lead_ids, rep_ids = market.lead_ids.to_numpy(), market.rep_ids.to_numpy()
+
+    assert (history.leads["lead_id"] == lead_ids).all()
+    assert (history.reps["rep_id"] == rep_ids).all()
+    assert (history.decisions["lead_id"] == lead_ids[past.lead]).all()
+    assert (history.decisions["rep_id"] == rep_ids[past.rep]).all()
+
+
 def test_ids_are_ours_in_order_of_time(market: Market) -> None:
     history = market.history()
 
@@ -479,3 +505,19 @@ def test_settings_out_of_range_are_refused_by_name(field: str, value: Any) -> No
         dataclasses.replace(MarketSettings(), **{field: value})
 
     assert refused.value.field == field
+
+
+def test_the_importer_reads_every_row_without_a_mapping(
+    market: Market, tmp_path: Path
+) -> None:
+    for name, path in write_exports(market, tmp_path).items():
+        with importing(
+            path, canonical(Kind(name)), now=DEFAULT_END, time_zone=ZONE,
+            currency=CURRENCY,
+        ) as opened:  # fmt: skip
+            batches = list(opened.batches())
+
+        assert [refusal for batch in batches for refusal in batch.refused] == []
+        assert sum(batch.marked for batch in batches) == 0
+        read = sum(len(batch.records) for batch in batches)
+        assert read == market.exports()[name].num_rows
