@@ -1,0 +1,92 @@
+"""Several server processes at once: one owner per lead, no rep over a limit."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+from sqlalchemy import func, select
+
+from rightrep.store.engine import Store
+from rightrep.store.guard import of_tenant
+from rightrep.store.projection import rebuild_projection
+from rightrep.store.reps import roster
+from rightrep.store.schema import decisions, ownership, ownership_events
+from rightrep.store.session import ReadSession
+from tests.contract.test_store_ownership import projection
+from tests.store_records import ACME, TODAY, add_leads, add_reps, add_tenant, at
+
+PROCESSES = 4
+HOLDING, INTAKE = 12, 10
+
+
+def race(url: str, mode: str) -> Counter[str]:
+    """Run the processes side by side; what they say happened, added up."""
+    command = [sys.executable, "-m", "tests.contract.store_racer", url]
+    racers = [
+        subprocess.Popen(
+            [*command, str(seed), str(HOLDING), str(INTAKE), mode],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for seed in range(PROCESSES)
+    ]
+    done: Counter[str] = Counter()
+    for racer in racers:
+        said, error = racer.communicate(timeout=300)
+        assert racer.returncode == 0, error.decode()
+        done += Counter(json.loads(said))
+    return done
+
+
+def prepare(store: Store, leads: int, reps: int) -> None:
+    add_tenant(store)
+    with store.write(ACME) as session:
+        add_leads(session, leads)
+        add_reps(session, reps)
+
+
+def held_by_rep(session: ReadSession) -> dict[str, int]:
+    counts = session.execute(
+        select(ownership.c.owner, func.count().label("n_held"))
+        .where(of_tenant(ownership), ownership.c.holding)
+        .group_by(ownership.c.owner)
+    )
+    return {row.owner: row.n_held for row in counts}
+
+
+@pytest.mark.parametrize("mode", ["take", "back and forth"])
+def test_capacity_and_single_ownership_hold_between_processes(
+    store: Store, store_url: str, mode: str
+) -> None:
+    prepare(store, leads=120, reps=8)
+
+    done = race(store_url, mode)
+
+    with store.write(ACME) as session:
+        entries = roster(session, as_of=at(9), local_day=TODAY)
+        held = {entry.rep_id: entry.held for entry in entries if entry.held}
+        n_events = session.execute(
+            select(func.count())
+            .select_from(ownership_events)
+            .where(of_tenant(ownership_events), ownership_events.c.kind == "assigned")
+        ).scalar_one()
+        n_decisions = session.execute(
+            select(func.count()).select_from(decisions).where(of_tenant(decisions))
+        ).scalar_one()
+        written = projection(session)
+        rebuild_projection(session)
+
+        assert held_by_rep(session) == held
+        assert max(held.values()) <= HOLDING
+        assert max(entry.taken_today for entry in entries) <= INTAKE
+        assert n_events == n_decisions == done["taken"]
+        assert projection(session) == written
+    assert done["returned"] > 0
+    if mode == "take":
+        # Every slot was wanted by more than one process.
+        assert sum(held.values()) == done["taken"] == 8 * INTAKE
+        assert done["intake"] > 0
+    else:
+        assert done["given back"] > 0
