@@ -126,7 +126,7 @@ def _guessed(telling: bytes) -> str:
     if "cp1252" in fitting and _high_share(telling) < _LATIN_SHARE:
         return "cp1252"
     # Imported here: it takes 60 ms, and most files are UTF-8.
-    from charset_normalizer import from_bytes  # noqa: PLC0415
+    from charset_normalizer import from_bytes
 
     best = from_bytes(telling, cp_isolation=fitting).best()
     return known_encoding(best.encoding) if best is not None else fitting[0]

@@ -55,6 +55,13 @@ class RecordBatch:
         """Rows of the file in this batch, whatever became of them."""
         return len(self.records) + len(self.refused) + self.skipped
 
+    def original(self, record: Record) -> tuple[int, dict[str, str]]:
+        """A record's line in the file, and its cells as text by column."""
+        batch = self._typed.batch
+        cells = zip(batch.header, batch.row(record.place), strict=True)
+        filled = {name: str(cell) for name, cell in cells if cell is not None}
+        return batch.lines[record.place], filled
+
     def refuse(self, record: Record, column: str, reason: str) -> Refusal:
         """A record that could be read and still cannot land."""
         return self._typed.batch.refuse(record.place, {column: reason})

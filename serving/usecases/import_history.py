@@ -56,6 +56,7 @@ def land_decisions(
     new = log_decisions(session, list(made.values()))
     landed.landed += new
     landed.unchanged += len(made) - new
+    landed.about = [(row, decision.lead_id) for row, decision in made.items()]
     if new:
         _own(session, list(made.values()), run)
     return landed
@@ -82,6 +83,7 @@ def land_outcomes(
         lambda some: record_outcomes(session, [told[row] for row in some]),
         landed,
     )
+    landed.about = [(row, leads[row.lead]) for row in rows]
     return landed
 
 
@@ -104,6 +106,7 @@ def land_activities(
         lambda some: record_activities(session, [told[row] for row in some]),
         landed,
     )
+    landed.about = [(row, leads[row.lead]) for row in rows]
     return landed
 
 

@@ -63,6 +63,8 @@ def land_leads(
     rest = changed - {version.lead_id for version in versions}
     landed.landed = new + sum(ids[row.external_id] in rest for row in rows)
     landed.unchanged = len(rows) - landed.landed
+    told_of = ((row, ids[row.external_id]) for row in rows)
+    landed.about = [(row, own) for row, own in told_of if own not in people.erased]
     return landed
 
 

@@ -28,11 +28,13 @@ class People:
         customer_of: Customer by lead, where a row tells one.
         contact_of: Contact by lead, likewise.
         changed: Leads that were known and of whose people something is news.
+        erased: Leads whose people were erased; what rows say of them is passed over.
     """
 
     customer_of: dict[LeadId, CustomerId] = field(default_factory=dict)
     contact_of: dict[LeadId, ContactId] = field(default_factory=dict)
     changed: set[LeadId] = field(default_factory=set)
+    erased: set[LeadId] = field(default_factory=set)
 
 
 def save_people(
@@ -46,7 +48,8 @@ def save_people(
 
     A customer is found by the CRM's id, by its tax number, or by its name's key, in
     this order; a contact belongs to its lead. Rows fill what is empty and add phones
-    and addresses; they overwrite nothing, since rows of one customer may differ.
+    and addresses; they overwrite nothing, since rows of one customer may differ. Who
+    was erased does not come back with the file that they came with.
 
     Args:
         session: Where to write.
@@ -55,10 +58,25 @@ def save_people(
         known: Leads that were there before.
         run: The import.
     """
-    people = People()
+    people = People(erased=_erased(session, known))
+    rows = [row for row in rows if ids[row.external_id] not in people.erased]
     _save_customers(session, rows, ids, known, run, people)
     _save_contacts(session, rows, ids, known, run, people)
     return people
+
+
+def _erased(session: WriteSession, known: dict[LeadId, Lead]) -> set[LeadId]:
+    """Known leads that name a customer or a contact who is not there any more."""
+    wanted = {lead.customer_id for lead in known.values() if lead.customer_id}
+    there = {c.customer_id for c in get_customers(session, wanted)}
+    named = {lead.contact_id for lead in known.values() if lead.contact_id}
+    here = {c.contact_id for c in get_contacts(session, named)}
+    return {
+        lead.lead_id
+        for lead in known.values()
+        if (lead.customer_id and lead.customer_id not in there)
+        or (lead.contact_id and lead.contact_id not in here)
+    }
 
 
 def _save_customers(

@@ -49,6 +49,7 @@ def land_reps(
         if run.told.otherwise((rep_id, row.valid_from), row.attributes):
             landed.refuse(row, "external_id", TWICE)
             continue
+        landed.about.append((row, rep_id))
         since = _since(row, is_new=rep_id not in latest, run=run)
         if named.get(rep_id) != row.name:
             first = records[rep_id].created_at if rep_id in records else since

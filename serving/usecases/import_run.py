@@ -89,11 +89,14 @@ class Landed(Generic[Row]):
         landed: Rows that changed something.
         unchanged: Rows that said what was known.
         refused: Rows that cannot land, each with the field at fault and the reason.
+        about: Our id of the lead or rep that each of the other rows is about, where its
+            original may be kept.
     """
 
     landed: int = 0
     unchanged: int = 0
     refused: list[tuple[Row, str, str]] = field(default_factory=list)
+    about: list[tuple[Row, str]] = field(default_factory=list)
 
     def refuse(self, row: Row, field_name: str, reason: str) -> None:
         """Note a row that cannot land."""

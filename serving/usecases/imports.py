@@ -5,6 +5,8 @@ known by its ids and changes nothing, the rest lands.
 """
 
 import gc
+import hashlib
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rightrep.clock import Clock
+from rightrep.domain.erasure import Original
 from rightrep.domain.ids import TenantId
 from rightrep.intake.cells import Refusal
 from rightrep.intake.fields import Kind
@@ -20,6 +23,7 @@ from rightrep.intake.importing import OpenImport, RecordBatch, importing
 from rightrep.intake.mapping import canonical, load_mapping
 from rightrep.intake.rejects import Rejects
 from rightrep.store.engine import Store
+from rightrep.store.erasure import keep_originals
 from rightrep.store.session import WriteSession
 from rightrep.store.tenants import get_tenant
 from serving.usecases.import_history import (
@@ -30,6 +34,9 @@ from serving.usecases.import_history import (
 from serving.usecases.import_leads import land_leads
 from serving.usecases.import_reps import land_reps
 from serving.usecases.import_run import Landed, Run
+
+KEEP_ORIGINALS = "keep_originals"
+"""The tenant's setting that keeps rows as they came; they are personal data."""
 
 ORDER = (Kind.REPS, Kind.LEADS, Kind.DECISIONS, Kind.OUTCOMES, Kind.ACTIVITIES)
 """Order in which the files of one export land: later ones name earlier ones."""
@@ -112,6 +119,7 @@ def import_file(
     loaded = canonical(kind) if mapping is None else load_mapping(mapping, kind)
     refused_to = Rejects(rejects or rejects_path(path, kind))
     totals = _Totals()
+    keeps = tenant.settings.get(KEEP_ORIGINALS) is True
     with (
         importing(
             path,
@@ -124,9 +132,13 @@ def import_file(
         _without_cycles(),
     ):
         run = Run(tenant, clock.now(), file.source)
+        import_id = _hash_of(path) if keeps else ""
         for batch in file.batches():
             with store.write(tenant_id) as session:
                 landed = _LAND[kind](session, batch.records, run)
+                if keeps:
+                    originals = _originals(batch, landed, kind, import_id)
+                    keep_originals(session, originals, at=run.now)
             totals.add(batch, landed)
             refused_to.write(batch.header, _refusals(batch, landed, file))
             if progress is not None:
@@ -175,6 +187,30 @@ def _refusals(
         for row, field, reason in landed.refused
     ]
     return sorted([*batch.refused, *late], key=lambda refusal: refusal.line)
+
+
+def _originals(
+    batch: RecordBatch, landed: Landed[Any], kind: Kind, import_id: str
+) -> list[Original]:
+    kept = []
+    for row, entity_id in landed.about:
+        line, cells = batch.original(row)
+        kept.append(
+            Original(
+                import_id=f"{kind}-{import_id}",
+                line=line,
+                kind=kind.value,
+                entity_id=entity_id,
+                raw=json.dumps(cells, ensure_ascii=False),
+            )
+        )
+    return kept
+
+
+def _hash_of(path: Path) -> str:
+    """The same file is the same import: told twice, its rows are kept once."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:32]
 
 
 @contextmanager
