@@ -23,6 +23,7 @@ _BASE_DEAL = 60_000.0
 _TAIL_SHARE, _TAIL_INDEX, _TAIL_END = 0.06, 1.6, 40.0
 _MISSING = {"style": 0.2, "timeline": 0.25, "estimate": 0.12, "budget": 0.35}
 _SIZE_KNOWN = 0.55
+_RETURNING, _LARGE_DEAL = 0.25, 0.12  # log odds; the latter per log of money
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -87,67 +88,70 @@ class Leads:
         return int(self.created.size)
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class _Customers:
+    """What leads have from their customers, one entry per lead."""
+
+    first: IntArray
+    city: IntArray
+    language: IntArray
+    industry: IntArray
+    size: IntArray
+
+
 def draw_leads(settings: MarketSettings, calendar: Calendar) -> Leads:
     """All leads of the market, the backlog last."""
     rng = settings.stream("leads")
     created, backlog = _arrivals(settings, calendar, rng)
+    n = created.size
     elapsed = (created - created[0]) / max(1, calendar.end - int(created[0]))
-    first = _first_leads(rng, settings.n_leads)
-    city, language = _places(rng, first)
-    industry = _drifting(
-        rng, world.INDUSTRY_SHARE, world.INDUSTRY_DRIFT * settings.drift, elapsed
-    )[first]
-    size = _sizes(rng, industry, first)
-    band = np.searchsorted(world.SIZE_BANDS, size, side="right").astype(np.int64)
-    product = world.draw_codes(rng, world.PRODUCT_SHARE, created.size)
-    channel = _drifting(
-        rng, world.CHANNEL_SHARE, world.CHANNEL_DRIFT * settings.drift, elapsed
-    )
+    who = _customers(settings, rng, elapsed)
+    band = np.searchsorted(world.SIZE_BANDS, who.size, side="right").astype(np.int64)
+    product = world.draw_codes(rng, world.PRODUCT_SHARE, n)
+    trend = world.CHANNEL_DRIFT * settings.drift
+    channel = _drifting(rng, world.CHANNEL_SHARE, trend, elapsed)
     campaign, campaigns, pull = _campaigns(settings, calendar, channel, created)
-    timeline = world.draw_codes(rng, world.TIMELINE_SHARE, created.size)
-    style = rng.integers(0, len(world.STYLES), created.size)[first]
-    deal = _deal_values(rng, size, industry, product)
-    returning = first != np.arange(created.size)
-    logit, apparent = _logits(
-        settings,
-        plain=(
-            world.CHANNEL_EFFECT[channel]
-            + pull
-            + world.INDUSTRY_EFFECT[industry]
-            + world.PRODUCT_EFFECT[product]
-            + world.TIMELINE_EFFECT[timeline]
-            + np.where(returning, 0.25, 0.0)
-            - 0.12 * (np.log(deal) - np.log(_BASE_DEAL))
-        ),
-        appeal=(industry, product),
-        first=first,
-    )
+    timeline = world.draw_codes(rng, world.TIMELINE_SHARE, n)
+    style = rng.integers(0, len(world.STYLES), n)[who.first]
+    deal = _deal_values(rng, who.size, who.industry, product)
+    asks = world.CHANNEL_EFFECT[channel] + pull + world.TIMELINE_EFFECT[timeline]
+    logit, apparent = _logits(settings, who, product=product, deal=deal, asks=asks)
     return Leads(
         created=created,
         backlog=backlog,
-        customer=_numbered(first),
-        returning=returning,
-        city=city,
-        region=places.CITY_REGION[city],
-        language=language,
-        industry=industry,
-        size=size,
+        customer=_numbered(who.first),
+        returning=who.first != np.arange(n),
+        city=who.city,
+        region=places.CITY_REGION[who.city],
+        language=who.language,
+        industry=who.industry,
+        size=who.size,
         size_band=band,
-        size_known=rng.random(created.size) < _SIZE_KNOWN,
+        size_known=rng.random(n) < _SIZE_KNOWN,
         product=product,
         channel=channel,
         campaign=campaign,
         campaigns=campaigns,
         style=_hidden(rng, style, _MISSING["style"]),
         timeline=_hidden(rng, timeline, _MISSING["timeline"]),
-        grade=_grades(rng, band)[first],
+        grade=_grades(rng, band)[who.first],
         deal_value=deal,
         estimate=_noted(rng, deal, spread=0.25, missing=_MISSING["estimate"]),
         budget=_noted(rng, 0.95 * deal, spread=0.3, missing=_MISSING["budget"]),
-        latent=_latent(settings, style, industry),
+        latent=_latent(settings, style, who.industry),
         logit=logit,
         apparent=apparent,
     )
+
+
+def _customers(
+    settings: MarketSettings, rng: np.random.Generator, elapsed: FloatArray
+) -> _Customers:
+    first = _first_leads(rng, elapsed.size)
+    city, language = _places(rng, first)
+    trend = world.INDUSTRY_DRIFT * settings.drift
+    industry = _drifting(rng, world.INDUSTRY_SHARE, trend, elapsed)[first]
+    return _Customers(first, city, language, industry, _sizes(rng, industry, first))
 
 
 def _arrivals(
@@ -262,22 +266,28 @@ def _deal_values(
 
 def _logits(
     settings: MarketSettings,
+    who: _Customers,
     *,
-    plain: FloatArray,
-    appeal: tuple[IntArray, IntArray],
-    first: IntArray,
+    product: IntArray,
+    deal: FloatArray,
+    asks: FloatArray,
 ) -> tuple[FloatArray, FloatArray]:
     """The lead's own log odds, and the part of them that a manager sees.
 
-    Besides the plain effects of columns there is the appeal of each product to each
-    trade, the customer's loyalty, and what nobody wrote down.
+    Besides the plain effects of columns (``asks`` are those of the lead alone) there is
+    the appeal of each product to each trade, the customer's loyalty, and what nobody
+    wrote down.
     """
     rng = settings.stream("lead quality")
+    n = deal.size
+    plain = asks + world.INDUSTRY_EFFECT[who.industry] + world.PRODUCT_EFFECT[product]
+    plain += np.where(who.first != np.arange(n), _RETURNING, 0.0)
+    plain -= _LARGE_DEAL * (np.log(deal) - np.log(_BASE_DEAL))
     table = rng.normal(0.0, 0.25, (len(world.INDUSTRIES), len(world.PRODUCTS)))
-    loyalty = rng.normal(0.0, 0.35, first.size)[first]
-    unwritten = rng.normal(0.0, 0.45, first.size)
-    logit = plain + table[appeal] + loyalty + unwritten
-    apparent = plain + 0.5 * unwritten + rng.normal(0.0, 0.3, first.size)
+    loyalty = rng.normal(0.0, 0.35, n)[who.first]
+    unwritten = rng.normal(0.0, 0.45, n)
+    logit = plain + table[who.industry, product] + loyalty + unwritten
+    apparent = plain + 0.5 * unwritten + rng.normal(0.0, 0.3, n)
     return logit, (apparent - apparent.mean()) / apparent.std()
 
 

@@ -171,8 +171,17 @@ def event_tables(
     past: Past, seen: Closes, activities: Activities, ids: Ids, end: int
 ) -> dict[str, pd.DataFrame]:
     """Tables ``decisions``, ``outcomes``, ``activities`` and ``ownership``."""
+    return {
+        "decisions": _decisions(past, ids),
+        "outcomes": _outcomes(past, seen, ids),
+        "activities": _activities(activities, ids),
+        "ownership": _ownership(past, ids, end),
+    }
+
+
+def _decisions(past: Past, ids: Ids) -> pd.DataFrame:
     decided = instants(past.decided_at)
-    decisions = pd.DataFrame(
+    return pd.DataFrame(
         {
             "decision_id": ids.decision,
             "lead_id": taken(ids.lead, past.lead),
@@ -185,8 +194,11 @@ def event_tables(
             "p_convert": np.nan,
         }
     )
+
+
+def _outcomes(past: Past, seen: Closes, ids: Ids) -> pd.DataFrame:
     closed = instants(seen.closed_at)
-    outcomes = pd.DataFrame(
+    return pd.DataFrame(
         {
             "event_id": ids.outcome,
             "lead_id": taken(ids.lead, past.lead[seen.decision]),
@@ -198,8 +210,11 @@ def event_tables(
             "replaces": taken(ids.outcome, seen.replaces),
         }
     )
+
+
+def _activities(activities: Activities, ids: Ids) -> pd.DataFrame:
     happened = instants(activities.at)
-    done = pd.DataFrame(
+    return pd.DataFrame(
         {
             "lead_id": taken(ids.lead, activities.lead),
             "rep_id": taken(ids.rep, activities.rep),
@@ -210,12 +225,6 @@ def event_tables(
             "score": activities.score,
         }
     )
-    return {
-        "decisions": decisions,
-        "outcomes": outcomes,
-        "activities": done,
-        "ownership": _ownership(past, ids, end),
-    }
 
 
 _EVENTS = ("assigned", "claimed", "transferred", "recycled", "dropped", "closed")

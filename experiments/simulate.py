@@ -11,9 +11,9 @@ optimiser ever sees it. With ``rep_effect=0`` the rep does not matter: the null 
 Modules, in the order things are made::
 
     market_settings, market_calendar      size, seed, end; days, holidays, office hours
-    market_places, market_world           what there is: cities, trades, products, effects
+    market_places, market_world           cities, trades, products, effects
     market_leads, market_reps             who comes, who is there
-    market_truth                          the chance of every pair, and letting it happen
+    market_truth                          the chance of every pair; letting it happen
     market_past                           the old organisation's decisions, day by day
     market_story, market_activities       versions of leads; what was done
     market_records, market_tables         what the CRM knows by the end, as ``History``
