@@ -7,6 +7,7 @@ session's tenant, or has no tenant and is refused here.
 
 from collections.abc import Iterator
 from typing import Any, cast
+from weakref import WeakSet
 
 from sqlalchemy import (
     BinaryExpression,
@@ -32,6 +33,10 @@ TENANT: BindParameter[str] = bindparam("the_tenant", type_=Key(), required=True)
 """The session's tenant; write ``table.c.tenant_id == TENANT``."""
 
 
+_BOUND: "WeakSet[Executable]" = WeakSet()
+"""Statements that were found bound; they cannot change, and are often run again."""
+
+
 class TenantMissing(RuntimeError):
     """A statement that does not say whose rows it means: a mistake in the program."""
 
@@ -50,6 +55,8 @@ def require_tenant(statement: Executable) -> None:
     Raises:
         TenantMissing: One is not.
     """
+    if statement in _BOUND:
+        return
     if isinstance(statement, TextClause):
         if TENANT.key not in statement._bindparams:  # noqa: SLF001 - has no public name
             raise TenantMissing(f"This text does not use :{TENANT.key}: {statement}")
@@ -63,6 +70,7 @@ def require_tenant(statement: Executable) -> None:
     for table in tables.values():
         if id(table) not in bound:
             raise TenantMissing(f"{table} is not bound to the session's tenant.")
+    _BOUND.add(statement)
 
 
 def _elements(

@@ -6,6 +6,7 @@ reads can be given either, and one which writes cannot be given a read session.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Executable, Insert, Table
@@ -80,9 +81,7 @@ class WriteSession(ReadSession):
 
     def insert(self, table: Table) -> "sqlite.Insert | postgresql.Insert":
         """An insert that knows ``on_conflict_do_nothing`` and ``_do_update``."""
-        if self.is_postgresql:
-            return postgresql.insert(table)
-        return sqlite.insert(table)
+        return _insert(table, is_postgresql=self.is_postgresql)
 
 
 class SystemReadSession:
@@ -112,3 +111,11 @@ class SystemReadSession:
 
 class SystemSession(SystemReadSession):
     """Reads and writes above all tenants, in one transaction: claiming a job."""
+
+
+@cache
+def _insert(
+    table: Table, *, is_postgresql: bool
+) -> "sqlite.Insert | postgresql.Insert":
+    """Made once per table: its ``excluded`` columns take longer than a small insert."""
+    return postgresql.insert(table) if is_postgresql else sqlite.insert(table)
