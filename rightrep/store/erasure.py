@@ -7,9 +7,11 @@ without personal data, and ``scrub`` takes what was removed off the disk.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import (
+    Connection,
     Delete,
     NullPool,
     Table,
@@ -40,6 +42,9 @@ from rightrep.store.schema_ops import erasures, import_originals
 from rightrep.store.session import ReadSession, WriteSession
 from rightrep.store.sets import any_of, batches
 from rightrep.store.subjects import Subject, subject_of
+
+PATIENCE = timedelta(seconds=5)
+"""How long ``scrub`` waits for others to leave the database to it."""
 
 
 def keep_originals(
@@ -165,20 +170,33 @@ def scrub(store: Store) -> None:
     Raises:
         StoreUnavailable: Others are using the database; try again later.
     """
-    engine = create_engine(store.url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    engine = create_engine(
+        store.url,
+        isolation_level="AUTOCOMMIT",
+        poolclass=NullPool,
+        connect_args=_patient(store),
+    )
     try:
         with engine.connect() as connection:
-            if engine.dialect.name == "postgresql":
-                for table in _PERSONAL:
-                    connection.execute(text(f"VACUUM (FULL) {table.name}"))
-                return
-            connection.execute(text("VACUUM"))
-            busy = connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)")).scalar()
+            _rewrite(connection)
     except OperationalError as error:
-        raise StoreUnavailable(
-            f"The files cannot be rewritten: {error.orig}"
-        ) from error
-    if busy:
+        raise StoreUnavailable(f"The files are not rewritten: {error.orig}") from error
+
+
+def _patient(store: Store) -> dict[str, Any]:
+    if store.url.get_backend_name() == "sqlite":
+        return {"timeout": PATIENCE.total_seconds()}
+    return {"options": f"-c lock_timeout={PATIENCE // timedelta(milliseconds=1)}"}
+
+
+def _rewrite(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        for table in _PERSONAL:
+            connection.execute(text(f"VACUUM (FULL) {table.name}"))
+        return
+    connection.execute(text("VACUUM"))
+    emptied = connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)")).one()
+    if emptied.busy:
         raise StoreUnavailable("Somebody is reading; the files are not rewritten yet.")
 
 

@@ -17,7 +17,7 @@ from rightrep.domain.lead import Lead, LeadAttributes
 from rightrep.domain.outcome import Outcome, Result
 from rightrep.domain.tenant import Tenant
 from rightrep.errors import InvalidInput, NotFound, StoreUnavailable
-from rightrep.store import retention
+from rightrep.store import erasure, retention
 from rightrep.store.activities import list_activities, record_activity
 from rightrep.store.aliases import RecordKind, add_aliases, resolve
 from rightrep.store.bulk import read_history
@@ -322,13 +322,16 @@ def _files(store: Store) -> list[bytes]:
     return [p.read_bytes() for p in path.parent.glob(f"{path.name}*")]
 
 
-def test_scrubbing_waits_for_nobody_who_still_reads(store: Store) -> None:
-    if store.url.get_backend_name() != "sqlite":
-        pytest.skip("PostgreSQL queues for the tables instead.")
-    saved(store, Person("Ann"))
+@pytest.mark.parametrize("busy", ["read", "write"])
+def test_scrubbing_says_so_when_others_use_the_database(
+    store: Store, monkeypatch: pytest.MonkeyPatch, busy: str
+) -> None:
+    monkeypatch.setattr(erasure, "PATIENCE", timedelta(milliseconds=100))
+    ann = Person("Ann")
+    saved(store, ann)
 
-    with store.read(ACME) as session:
-        list_erasures(session)
+    with getattr(store, busy)(ACME) as session:
+        get_customers(session, [ann.customer_id])
         with pytest.raises(StoreUnavailable):
             scrub(store)
 
@@ -410,8 +413,39 @@ def test_customers_go_when_their_leads_have_been_silent_long_enough(
     assert bobs == PLACES - {"import_originals"}
 
 
+def test_who_was_merged_with_somebody_lively_stays(store: Store) -> None:
+    keep(store, customers=100)
+    silent, lively = Person("Ann"), Person("Bob")
+    saved(store, silent)
+    with store.write(ACME) as session:
+        lively.save(session)
+        merge(
+            session,
+            RecordKind.CUSTOMER,
+            silent.customer_id,
+            lively.customer_id,
+            at=NOON,
+            actor="key-1",
+            cause="Same phone.",
+        )
+        call = Activity(
+            event_id="call",
+            kind=ActivityKind.CALL,
+            lead_id=lively.lead_id,
+            rep_id=None,
+            happened_at=NOON + 50 * DAY,
+            recorded_at=NOON + 50 * DAY,
+        )
+        record_activity(session, call)
+
+    retention.apply_retention(store, ACME, actor="job", at=NOON + 101 * DAY)
+
+    left = {table for table, _ in marks_found(store, silent.marks)}
+    assert left == PLACES - {"import_originals"}
+
+
 def test_retention_without_a_time_keeps_what_people_said(store: Store) -> None:
-    keep(store, originals=None)
+    keep(store, originals=None, jobs=None, events=None, plan_lines=None)
     ann = Person("Ann")
     saved(store, ann)
 

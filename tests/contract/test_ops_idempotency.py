@@ -11,7 +11,13 @@ from rightrep.domain.ids import TenantId
 from rightrep.errors import InvalidInput, KeyInUse, KeyReused
 from rightrep.store.engine import Store
 from rightrep.store.guard import of_tenant
-from rightrep.store.idempotency import KEPT_FOR, Answer, answer_once, purge_answers
+from rightrep.store.idempotency import (
+    KEPT_FOR,
+    Answer,
+    answer_once,
+    purge_answers,
+    stored_answer,
+)
 from rightrep.store.jobs import enqueue
 from rightrep.store.schema_ops import jobs
 from rightrep.store.session import WriteSession
@@ -63,6 +69,19 @@ def test_another_body_under_the_same_key_is_refused(store: Store) -> None:
     with pytest.raises(KeyReused):
         sent(store, body_hash="another")
     assert n_effects(store) == 1
+
+
+def test_a_stored_answer_is_found_before_doing_the_work(store: Store) -> None:
+    sent(store)
+
+    with store.read(ACME) as session:
+        found = stored_answer(session, "k", "h", at=NOW)
+        assert stored_answer(session, "another", "h", at=NOW) is None
+        assert stored_answer(session, "k", "h", at=NOW + KEPT_FOR) is None
+        with pytest.raises(KeyReused):
+            stored_answer(session, "k", "another", at=NOW)
+    assert found is not None
+    assert (found.status, found.body, found.is_replayed) == (201, BODY, True)
 
 
 def test_tenants_do_not_share_keys(store: Store) -> None:
