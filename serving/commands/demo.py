@@ -53,7 +53,7 @@ def demo(
     key = _key(context, tenant_id)
     if not serve:
         return
-    typer.echo(f"\nopen   http://127.0.0.1:{port}/?key={key}")
+    typer.echo(f"\nopen   http://127.0.0.1:{port}/sign-in#{key}")
     typer.echo(f"call   curl -H 'Authorization: Bearer {key}' \\")
     typer.echo(f"         http://127.0.0.1:{port}/v1/decisions?limit=1")
     typer.echo(f"read   http://127.0.0.1:{port}/docs\n")
