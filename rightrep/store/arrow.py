@@ -82,6 +82,13 @@ def _copied(
     require_tenant(statement)
     compiled = statement.compile(dialect=session.connection.dialect)
     values = compiled.construct_params({**params, TENANT.key: session.tenant_id})
+    # COPY goes past SQLAlchemy, which would have turned values into the driver's.
+    for bind in compiled.binds.values():
+        process = bind.type.dialect_impl(compiled.dialect).bind_processor(
+            compiled.dialect
+        )
+        if process is not None:
+            values[bind.key] = process(values[bind.key])
     session.connection.exec_driver_sql("SET LOCAL TimeZone = 'UTC'")
     session.connection.exec_driver_sql("SET LOCAL DateStyle = 'ISO'")
     driver: Any = session.connection.connection.driver_connection
