@@ -2,10 +2,8 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,12 +16,13 @@ from rightrep.store import models, plans
 from serving.commands.common import ACTOR
 from serving.commands.data import import_with_bar, in_words
 from serving.commands.run import require_port, run_server
+from serving.commands.share import plan_in_words
 from serving.observe import log_as_json
 from serving.usecases.context import Context
-from serving.usecases.learning import learn
+from serving.usecases.learning import learn, name_champion, publish
 from serving.usecases.planning import PlanRequest, keep_plan, make_plan
-from serving.usecases.tenancy import new_key, prepare_store
 from serving.usecases.telling import write_plan
+from serving.usecases.tenancy import new_key, prepare_store
 
 KEY_FILE = "demo.key"
 
@@ -68,9 +67,7 @@ def _is_ready(context: Context, tenant_id: TenantId) -> bool:
         )
 
 
-def _build(
-    context: Context, tenant_id: TenantId, *, n_leads: int, n_reps: int
-) -> None:
+def _build(context: Context, tenant_id: TenantId, *, n_leads: int, n_reps: int) -> None:
     from experiments.simulate import MarketSettings, write_demo
 
     home = context.settings.home
@@ -84,18 +81,23 @@ def _build(
         report = import_with_bar(context, tenant_id, Kind(name), path)
         typer.echo(f"  import {in_words(report)}")
     with _timed("train"):
-        told = learn(context, tenant_id, as_of=context.clock.now(), actor=ACTOR)
-    typer.echo("  " + "\n  ".join(told.in_words()))
+        learnt = learn(context, tenant_id, as_of=context.clock.now())
+        with context.store.write(tenant_id) as session:
+            publish(session, context, learnt, actor=ACTOR)
+        if learnt.verdict.promoted:
+            name_champion(context, tenant_id, learnt.version)
+    _tell(learnt.in_words())
     with _timed("plan"):
         plan = make_plan(context, tenant_id, PlanRequest(actor=ACTOR))
         with context.store.write(tenant_id) as session:
             keep_plan(session, plan)
         write_plan(context.store, tenant_id, plan, home / "plan.csv")
-    _tell_plan(plan.header.value, plan.header.baselines, home)
+    _tell([*plan_in_words(plan), f"every lead of it is in {home / 'plan.csv'}"])
 
 
-def _tell_plan(value: float | None, baselines: object, home: Path) -> None:
-    typer.echo(f"  see {home / 'plan.csv'}")
+def _tell(lines: Sequence[str]) -> None:
+    for line in lines:
+        typer.echo(f"  {line}")
 
 
 def _key(context: Context, tenant_id: TenantId) -> str:

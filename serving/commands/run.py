@@ -3,7 +3,11 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Annotated
 
 import typer
@@ -32,7 +36,7 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port.")] = 8000,
     jobs: Annotated[
-        bool, typer.Option(help="Do jobs and send webhooks in this process too.")
+        bool, typer.Option(help="Start a worker for jobs and webhooks beside it.")
     ] = True,
 ) -> None:
     """Serve the API and the pages."""
@@ -42,17 +46,31 @@ def serve(
     run_server(context, host=host, port=port, jobs=jobs)
 
 
-def worker() -> None:
+def worker(
+    until_eof: Annotated[
+        bool, typer.Option("--until-eof", help="Stop when standard input ends.")
+    ] = False,
+) -> None:
     """Do jobs and send webhooks, without serving."""
     log_as_json()
     context, _ = opened()
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
+    if until_eof:
+        watch = threading.Thread(target=_stop_at_eof, args=(stop,), daemon=True)
+        watch.start()
     threads = start_work(context, stop)
-    stop.wait()
+    while not stop.wait(1.0):
+        pass
     for thread in threads:
         thread.join()
+
+
+def _stop_at_eof(stop: threading.Event) -> None:
+    """Stop when the process that started this one is gone."""
+    sys.stdin.buffer.read()
+    stop.set()
 
 
 def migrate() -> None:
@@ -97,9 +115,7 @@ def run_server(context: Context, *, host: str, port: int, jobs: bool) -> None:
 
     from serving.app import create_app
 
-    stop = threading.Event()
-    threads = start_work(context, stop) if jobs else []
-    try:
+    with worker_process() if jobs else nullcontext():
         uvicorn.run(
             create_app(context),
             host=host,
@@ -108,10 +124,21 @@ def run_server(context: Context, *, host: str, port: int, jobs: bool) -> None:
             access_log=False,
             server_header=False,
         )
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join(timeout=5)
+
+
+@contextmanager
+def worker_process() -> Iterator[None]:
+    """A worker beside the server, which stops with it, even when it is killed.
+
+    A process of its own: training and solving then take no time from requests, and
+    the server never imports what only training needs.
+    """
+    command = [sys.executable, "-m", "serving.cli", "worker", "--until-eof"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        try:
+            yield
+        finally:
+            process.communicate()
 
 
 def start_work(context: Context, stop: threading.Event) -> list[threading.Thread]:

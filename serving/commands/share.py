@@ -1,5 +1,6 @@
 """Plan a batch; compare policies on it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -64,7 +65,7 @@ def plan(
                 )
     if out is not None:
         write_plan(context.store, tenant_id, made, out)
-    for line in _summary(made, done):
+    for line in plan_in_words(made, done):
         typer.echo(line)
 
 
@@ -121,7 +122,10 @@ def _require_policy(name: str, option: str) -> None:
         )
 
 
-def _summary(made: MadePlan, done: dict[LineState, int]) -> list[str]:
+def plan_in_words(
+    made: MadePlan, done: Mapping[LineState, int] | None = None
+) -> list[str]:
+    """A plan, its worth and its proof, line by line."""
     header, problem = made.header, made.chosen.problem
     currency = made.situation.tenant.currency
     scale = 10 ** minor_digits(currency)

@@ -4,16 +4,20 @@ from collections.abc import Mapping
 
 from rightrep.domain.ids import LeadId
 from rightrep.store.session import WriteSession
-from serving.usecases import planning
+from serving.usecases import learning, planning
 from serving.usecases.context import Context
 from serving.worker import Effect, Handler, Task
 
 PLAN = "plan"
+RETRAIN = "retrain"
 
 
 def handlers(context: Context) -> Mapping[str, Handler]:
     """Every kind of job this process can do."""
-    return {PLAN: lambda task: plan(context, task)}
+    return {
+        PLAN: lambda task: plan(context, task),
+        RETRAIN: lambda task: retrain(context, task),
+    }
 
 
 def plan(context: Context, task: Task) -> Effect:
@@ -46,5 +50,22 @@ def plan(context: Context, task: Task) -> Effect:
                 atomic=asked["atomic"],
             )
         return result
+
+    return effect
+
+
+def retrain(context: Context, task: Task) -> Effect:
+    """Train a challenger; publish it, and promote it where it is better."""
+    learnt = learning.learn(
+        context, task.tenant_id, as_of=context.clock.now(), report=task.report
+    )
+
+    def effect(session: WriteSession) -> object:
+        learning.publish(session, context, learnt, actor=task.job_id)
+        return {
+            "version": learnt.version,
+            "promoted": learnt.verdict.promoted,
+            "reason": learnt.verdict.reason,
+        }
 
     return effect

@@ -1,0 +1,72 @@
+"""Learn from the history; bring a version back."""
+
+from typing import Annotated
+
+import typer
+
+from rightrep.store import models
+from serving.commands.common import ACTOR, console, instant, opened, tenant_of
+from serving.usecases.learning import learn, name_champion, publish
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(train)
+    app.command(name="models")(models_)
+    app.command()(promote)
+
+
+def train(
+    as_of: Annotated[
+        str | None, typer.Option(help="Learn from what was known then; now by default.")
+    ] = None,
+) -> None:
+    """Train a model, log it to MLflow, and make it the champion where it is better."""
+    context, tenant_id = opened()
+    at = context.clock.now()
+    if as_of is not None:
+        at = instant(as_of, tenant_of(context, tenant_id).time_zone)
+    with console.status("training") as status:
+        learnt = learn(
+            context,
+            tenant_id,
+            as_of=at,
+            report=lambda share, words: status.update(f"{words} ({share:.0%})"),
+        )
+        with context.store.write(tenant_id) as session:
+            publish(session, context, learnt, actor=ACTOR)
+        if learnt.verdict.promoted:
+            name_champion(context, tenant_id, learnt.version)
+    for line in learnt.in_words():
+        typer.echo(line)
+
+
+def models_() -> None:
+    """Print every published version and the champion's moves."""
+    context, tenant_id = opened()
+    with context.store.read(tenant_id) as session:
+        found = models.list_models(session)
+        present = models.champion(session)
+        moves = models.promotion_history(session)
+    for model in found:
+        mark = "*" if present and present.version == model.version else " "
+        typer.echo(
+            f"{mark} {model.version:<6} as of {model.trained_as_of:%Y-%m-%d}  "
+            f"window {model.label_window_days} d  {model.sha256[:12]}"
+        )
+    for move in moves:
+        typer.echo(f"  {move.moved_at:%Y-%m-%d %H:%M} to {move.version}: {move.reason}")
+
+
+def promote(
+    version: Annotated[str, typer.Argument(help="Version to bring back.")],
+    reason: Annotated[str, typer.Option(help="Why.")] = "by hand",
+) -> None:
+    """Make any published version the champion."""
+    context, tenant_id = opened()
+    with context.store.write(tenant_id) as session:
+        models.promote(
+            session, version, actor=ACTOR, reason=reason, at=context.clock.now()
+        )
+    name_champion(context, tenant_id, version)
+    typer.echo(f"Version {version} is champion.")

@@ -1,0 +1,211 @@
+"""Learning: from the store's history to a published model, and to a champion."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from features.as_of import instant
+from features.columns import Float32Array
+from features.history import History
+from features.known import Known
+from features.profiles import lead_rows, rep_and_pair_rows
+from rightrep.domain.ids import TenantId
+from rightrep.errors import ModelUnavailable
+from rightrep.store import bulk, models, outbox
+from rightrep.store.session import WriteSession
+from rightrep.store.tenants import get_tenant
+from serving.usecases.context import Context
+from training.dataset import Labelled, labelled
+from training.evaluation import Metrics, metrics_of
+from training.model import ConversionModel
+from training.promotion import Verdict, judge
+from training.registry import log_training, set_champion
+from training.report import TrainingReport
+from training.retrain import TrainedModel, train
+
+FEWEST_UNSEEN = 200
+"""Later decisions the champion was not fitted to, for it to be compared at all."""
+
+Report = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """A trained model, logged and judged, not yet published.
+
+    Attributes:
+        version: Its version in the registry.
+        trained: Model, file and report.
+        verdict: Whether it becomes the champion.
+        published: What serving will read.
+    """
+
+    version: str
+    trained: TrainedModel
+    verdict: Verdict
+    published: models.PublishedModel
+
+    def in_words(self) -> list[str]:
+        """What was learnt, line by line."""
+        report = self.trained.report
+        window = f"{report.label_window_days} days"
+        rows = [
+            f"{report.n_rows:,} decisions, {report.n_won:,} won; window {window}",
+            f"{'on later decisions':<20}{'AUC':>8}{'log loss':>10}{'Brier':>8}",
+        ]
+        for name in ("lead_only", "rep_only", "pair"):
+            found = getattr(report, name)
+            rows.append(
+                f"  {name:<18}{found.auc:>8.3f}{found.log_loss:>10.4f}"
+                f"{found.brier:>8.4f}"
+            )
+        outcome = "is champion" if self.verdict.promoted else "was refused"
+        return [
+            *rows,
+            report.in_words(),
+            f"version {self.version} {outcome}: {self.verdict.reason}",
+        ]
+
+
+def learn(
+    context: Context,
+    tenant_id: TenantId,
+    *,
+    as_of: datetime,
+    report: Report = lambda _share, _words: None,
+) -> Learnt:
+    """Train, log and judge; nothing is written to the store.
+
+    Args:
+        context: The parts of this process.
+        tenant_id: Whose history.
+        as_of: Nothing later is seen.
+        report: Told how far it is.
+
+    Raises:
+        TooFewOutcomes: There is not enough to learn from.
+    """
+    report(0.05, "reading the history")
+    with context.store.read(tenant_id) as session:
+        tenant = get_tenant(session)
+        history = History.of(bulk.read_history(session, recorded_until=as_of))
+        present = models.champion(session)
+    report(0.2, "training")
+    folder = context.settings.models / tenant_id
+    folder.mkdir(parents=True, exist_ok=True)
+    trained = train(
+        history,
+        pd.Timestamp(as_of),
+        folder,
+        label_window_days=tenant.label_window_days,
+        zone=tenant.time_zone,
+    )
+    report(0.7, "comparing with the champion")
+    verdict = _verdict(present, trained, history)
+    report(0.8, "logging")
+    version = log_training(
+        trained,
+        tracking_uri=context.settings.tracking_uri,
+        experiment=f"rightrep-{tenant_id}",
+    )
+    return Learnt(
+        version=version,
+        trained=trained,
+        verdict=verdict,
+        published=_published(version, trained, as_of, context.clock.now()),
+    )
+
+
+def publish(
+    session: WriteSession, context: Context, learnt: Learnt, *, actor: str
+) -> None:
+    """Publish a learnt model; make it the champion where the verdict says so."""
+    at = context.clock.now()
+    models.publish_model(session, learnt.published)
+    kind = "refused"
+    if learnt.verdict.promoted:
+        models.promote(
+            session, learnt.version, actor=actor, reason=learnt.verdict.reason, at=at
+        )
+        kind = "promoted"
+    outbox.emit(
+        session,
+        f"rightrep.model.{kind}",
+        {"version": learnt.version, "reason": learnt.verdict.reason},
+        at=at,
+        subject=learnt.version,
+    )
+
+
+def name_champion(context: Context, tenant_id: TenantId, version: str) -> None:
+    """Move MLflow's alias after the store's, which is the one that counts."""
+    set_champion(
+        version,
+        tracking_uri=context.settings.tracking_uri,
+        experiment=f"rightrep-{tenant_id}",
+    )
+
+
+def _published(
+    version: str, trained: TrainedModel, as_of: datetime, at: datetime
+) -> models.PublishedModel:
+    report: TrainingReport = trained.report
+    return models.PublishedModel(
+        version=version,
+        path=str(trained.path.absolute()),
+        sha256=trained.sha256,
+        columns_version=report.columns_version,
+        label_window_days=report.label_window_days,
+        metrics={
+            name: _plain(getattr(report, name))
+            for name in ("lead_only", "rep_only", "pair")
+        }
+        | {"reps_differ": report.reps_differ, "found": report.in_words()},
+        data_hash=report.data_hash,
+        trained_as_of=as_of,
+        published_at=at,
+    )
+
+
+def _plain(found: Metrics) -> dict[str, float]:
+    return {"n_rows": found.n_rows, "auc": found.auc, "log_loss": found.log_loss}
+
+
+def _verdict(
+    present: models.PublishedModel | None, trained: TrainedModel, history: History
+) -> Verdict:
+    """Challenger against champion, on later decisions that neither was fitted to."""
+    if present is None:
+        return judge(trained.report.answer, None)
+    try:
+        champion = ConversionModel.load(Path(present.path), present.sha256)
+    except ModelUnavailable:
+        return judge(trained.report.answer, None)
+    later, origin = trained.model.later_, champion.origin
+    mine = trained.model.origin
+    if later is None or origin is None or mine is None:
+        return judge(trained.report.answer, None)
+    known = origin.known(history)
+    labels = labelled(known.own, mine.recipe, instant(trained.report.as_of))
+    labels = labels.where(np.arange(labels.n_rows)[-later.won.size :])
+    unseen = labels.decided_at > instant(origin.as_of)
+    if int(unseen.sum()) < FEWEST_UNSEEN:
+        return judge(trained.report.answer, None, n_unseen=int(unseen.sum()))
+    theirs = champion.predict_proba(_columns(known, labels.where(unseen)))[:, 1]
+    ours = later.p_pair if trained.model.reps_differ_ else later.p_lead
+    won = later.won[unseen]
+    return judge(metrics_of(won, ours[unseen]), metrics_of(won, theirs))
+
+
+def _columns(known: Known, labels: Labelled) -> Float32Array:
+    at = labels.decided_at
+    return np.hstack(
+        [
+            lead_rows(known, labels.lead, at),
+            rep_and_pair_rows(known, labels.lead, labels.rep, at),
+        ]
+    )
