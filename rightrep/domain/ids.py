@@ -36,10 +36,7 @@ def new_ids(at: datetime, count: int) -> Sequence[str]:
     """``count`` new ids of the same instant, in no order among themselves."""
     millis = int(at.timestamp() * 1000) << 80
     noise = os.urandom(10 * count)
-    return [
-        str(uuid.UUID(int=_layout(millis, noise[10 * k : 10 * k + 10])))
-        for k in range(count)
-    ]
+    return [_text(_layout(millis, noise[10 * k : 10 * k + 10])) for k in range(count)]
 
 
 def derived_id(at: datetime, body: str) -> str:
@@ -51,7 +48,7 @@ def derived_id(at: datetime, body: str) -> str:
     """
     millis = int(at.timestamp() * 1000) << 80
     noise = hashlib.blake2b(body.encode(), digest_size=10).digest()
-    return str(uuid.UUID(int=_layout(millis, noise)))
+    return _text(_layout(millis, noise))
 
 
 def is_id(text: str) -> bool:
@@ -66,3 +63,9 @@ def _layout(millis: int, noise: bytes) -> int:
     bits = int.from_bytes(noise, "big")
     mid = (bits >> 62) & _MID_MASK
     return millis | _VERSION | (mid << 64) | _VARIANT | (bits & _LOW_MASK)
+
+
+def _text(layout: int) -> str:
+    # An import makes three per row; uuid.UUID takes three times as long.
+    digits = f"{layout:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

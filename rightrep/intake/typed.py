@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from rightrep.errors import InvalidInput
 from rightrep.intake import words
@@ -18,6 +18,7 @@ from rightrep.intake.numbers import MOST_MAJOR, NumberStyle, Refused, number
 from rightrep.intake.phones import phone_points
 
 _SAFE_WHOLE = 2**53
+_TEXT_OR_NOTHING = {str, type(None)}
 
 Read = Callable[[Cell], Any]
 
@@ -137,15 +138,13 @@ def _values(
     read = _READERS[field.form](field, style)
     values: dict[object, Any] = {None: None}
     reasons: dict[object, str] = {}
-    # Equal texts are read once; other types are not keys, since True equals 1.
-    keys = [
-        cell if cell is None or isinstance(cell, str) else (k, cell)
-        for k, cell in enumerate(cells)
-    ]
+    keys = _distinct(cells)
     for key in dict.fromkeys(keys):
         try:
             if key is not None:
-                values[key] = read(key[1] if isinstance(key, tuple) else key)
+                values[key] = read(
+                    key[1] if isinstance(key, tuple) else cast("str", key)
+                )
             elif field.required:
                 reasons[None] = f"{field.name} is empty."
         except Refused as refused:
@@ -155,6 +154,16 @@ def _values(
             if name in reasons:
                 problems.setdefault(k, {})[label] = reasons[name]
     return [values[key] for key in keys]
+
+
+def _distinct(cells: Sequence[Cell]) -> Sequence[object]:
+    """Keys under which equal texts are read once; other types may equal: True is 1."""
+    if set(map(type, cells)) <= _TEXT_OR_NOTHING:
+        return cells
+    return [
+        cell if cell is None or isinstance(cell, str) else (k, cell)
+        for k, cell in enumerate(cells)
+    ]
 
 
 def _refuse_filled(

@@ -19,6 +19,7 @@ from sqlalchemy import (
 
 from rightrep.domain.ids import is_id, new_ids
 from rightrep.errors import InvalidInput, NotFound
+from rightrep.store.copying import copy_in
 from rightrep.store.guard import of_tenant
 from rightrep.store.rows import insert_new
 from rightrep.store.schema import (
@@ -32,6 +33,9 @@ from rightrep.store.schema import (
 )
 from rightrep.store.session import ReadSession, WriteSession
 from rightrep.store.sets import any_of, batches
+from rightrep.store.types import to_micros
+
+_COLUMNS = ("kind", "external_id", "source", "id", "created_at")
 
 
 class RecordKind(StrEnum):
@@ -67,16 +71,32 @@ def ensure_ids(
     Returns:
         Our id by external id, for every one given.
     """
+    return find_or_make_ids(session, kind, source, external_ids, at=at)[0]
+
+
+def find_or_make_ids(
+    session: WriteSession,
+    kind: RecordKind,
+    source: str,
+    external_ids: Iterable[str],
+    *,
+    at: datetime,
+) -> tuple[dict[str, str], set[str]]:
+    """The same as ``ensure_ids``, and which of our ids were made here and now.
+
+    A made id is nobody else's: its record can be added without asking what is there.
+    """
     found: dict[str, str] = {}
+    fresh: set[str] = set()
     for batch in batches(list(dict.fromkeys(external_ids))):
         known = _known(session, kind, source, batch)
         absent = [name for name in batch if name not in known]
         if absent:
             made = dict(zip(absent, new_ids(at, len(absent)), strict=True))
-            _add(session, kind, source, made, at)
-            known |= _known(session, kind, source, absent)
+            known |= _made(session, kind, source, made, at)
+            fresh |= {made[name] for name in absent if known[name] == made[name]}
         found |= known
-    return found
+    return found, fresh
 
 
 def add_aliases(
@@ -198,6 +218,24 @@ def _add(
             for name, own_id in sorted(ids.items())
         ],
     )
+
+
+def _made(
+    session: WriteSession,
+    kind: RecordKind,
+    source: str,
+    ids: Mapping[str, str],
+    at: datetime,
+) -> Mapping[str, str]:
+    """Add names that were not there; another process may have been faster."""
+    if session.is_postgresql:
+        _add(session, kind, source, ids, at)
+        return _known(session, kind, source, list(ids))
+    # SQLite has one writer, and it is us.
+    micros = to_micros(at)
+    rows = [(kind.value, name, source, own_id, micros) for name, own_id in ids.items()]
+    copy_in(session, aliases, _COLUMNS, rows)
+    return ids
 
 
 def _known(

@@ -92,7 +92,7 @@ def add_lead_versions(
     Returns:
         Versions added.
     """
-    rows = [_row(version) for version in versions]
+    rows = [version_row(version) for version in versions]
     return add_versions(session, lead_versions, rows, corrected_at=corrected_at)
 
 
@@ -192,7 +192,8 @@ def require_leads(session: ReadSession, lead_ids: Iterable[LeadId]) -> None:
                 raise NotFound("lead", lead_id)
 
 
-def _row(version: LeadVersion) -> dict[str, Any]:
+def version_row(version: LeadVersion) -> dict[str, Any]:
+    """A version as a row of its table, its digest left out."""
     what = version.attributes
     return {
         "lead_id": version.lead_id,

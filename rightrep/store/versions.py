@@ -121,12 +121,16 @@ def _rows(
     )
 
 
+def version_digest(row: Mapping[str, Any]) -> str:
+    """A hash of what a version says, whenever it was said."""
+    return digest({name: value for name, value in row.items() if name not in KEYS})
+
+
 def _news(
     row: Mapping[str, Any], known: list[_Known], corrected_at: datetime | None
 ) -> dict[str, Any] | None:
     """The row to add, noted in ``known``; None when nothing changed."""
-    body = {name: value for name, value in row.items() if name not in KEYS}
-    new = _Known(row["valid_from"], row["recorded_at"], digest(body))
+    new = _Known(row["valid_from"], row["recorded_at"], version_digest(row))
     place = bisect_right(known, new.valid_from, key=lambda version: version.valid_from)
     last = known[place - 1] if place else None
     if last is not None:

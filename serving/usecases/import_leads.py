@@ -3,11 +3,13 @@
 from collections.abc import Hashable, Sequence
 from dataclasses import fields
 from datetime import datetime
+from operator import attrgetter
 
 from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.lead import Lead, LeadAttributes, LeadVersion, Stage
 from rightrep.intake.records import LeadRow
-from rightrep.store.aliases import RecordKind, ensure_ids, resolve_many
+from rightrep.store.aliases import RecordKind, find_or_make_ids, resolve_many
+from rightrep.store.fresh import add_leads
 from rightrep.store.leads import LeadRecord, add_lead_versions, get_leads, save_leads
 from rightrep.store.session import WriteSession
 from serving.usecases.import_owners import ToldOwner, tell_owners
@@ -19,7 +21,7 @@ TWICE = (
     "one of them, or say in valid_from since when each is true."
 )
 _SHUT = frozenset({Stage.WON, Stage.LOST})
-_PLAIN = tuple(f.name for f in fields(LeadAttributes) if f.name != "attributes")
+_plain = attrgetter(*(f.name for f in fields(LeadAttributes) if f.name != "attributes"))
 
 
 def land_leads(
@@ -41,22 +43,17 @@ def land_leads(
     if not rows:
         return landed
     names = dict.fromkeys(row.external_id for row in rows)
-    ids = {
-        name: LeadId(own_id)
-        for name, own_id in ensure_ids(
-            session, RecordKind.LEAD, run.source, names, at=run.now
-        ).items()
-    }
-    known = {
-        lead.lead_id: lead for lead in get_leads(session, ids.values(), as_of=run.now)
-    }
+    found, fresh = find_or_make_ids(
+        session, RecordKind.LEAD, run.source, names, at=run.now
+    )
+    ids = {name: LeadId(own_id) for name, own_id in found.items()}
+    old = [own_id for own_id in ids.values() if own_id not in fresh]
+    known = {lead.lead_id: lead for lead in get_leads(session, old, as_of=run.now)}
     versions, rows = _versions(rows, ids, known, run, landed)
     people = save_people(session, rows, ids, known, run)
-    _save_leads(session, rows, ids, known, people)
-    new = add_lead_versions(session, versions, corrected_at=run.now)
+    new = _save(session, _records(rows, ids, known, people), versions, fresh, run)
     told = _told(rows, ids, known, reps, run)
     changed = people.changed | tell_owners(session, told, known, run)
-    run.told.end_batch()
     if new < len(versions):
         # Which versions were new is not known: leads whose owner is news come on top.
         new = min(len(versions), new + len(changed))
@@ -104,10 +101,14 @@ def _versions(
     }
     versions: list[LeadVersion] = []
     kept: list[LeadRow] = []
-    for row in rows:
+    otherwise = run.told.otherwise(
+        [(row.external_id, row.valid_from) for row in rows],
+        [_body(row.attributes) for row in rows],
+    )
+    for row, is_other in zip(rows, otherwise, strict=True):
         lead_id = ids[row.external_id]
         is_new = lead_id not in latest
-        if run.told.otherwise((lead_id, row.valid_from), _body(row.attributes)):
+        if is_other:
             landed.refuse(row, "external_id", TWICE)
             continue
         kept.append(row)
@@ -127,8 +128,7 @@ def _versions(
 
 
 def _body(what: LeadAttributes) -> Hashable:
-    plain = (getattr(what, name) for name in _PLAIN)
-    return (*plain, *sorted(what.attributes.items()))
+    return (_plain(what), *sorted(what.attributes.items()))
 
 
 def _since(row: LeadRow, *, is_new: bool, run: Run) -> datetime:
@@ -137,13 +137,13 @@ def _since(row: LeadRow, *, is_new: bool, run: Run) -> datetime:
     return row.created_at if is_new else (row.recorded_at or run.now)
 
 
-def _save_leads(
-    session: WriteSession,
+def _records(
     rows: Sequence[LeadRow],
     ids: dict[str, LeadId],
     known: dict[LeadId, Lead],
     people: People,
-) -> None:
+) -> dict[LeadId, LeadRecord]:
+    """Leads that are new, or of whom a customer or a contact is news."""
     records: dict[LeadId, LeadRecord] = {}
     for row in rows:
         lead_id = ids[row.external_id]
@@ -160,7 +160,31 @@ def _save_leads(
                 customer_id=customer,
                 contact_id=contact,
             )
-    save_leads(session, list(records.values()))
+    return records
+
+
+def _save(
+    session: WriteSession,
+    records: dict[LeadId, LeadRecord],
+    versions: Sequence[LeadVersion],
+    fresh: set[str],
+    run: Run,
+) -> int:
+    """Write leads and versions; returns the number of versions that were news."""
+    first: dict[LeadId, LeadVersion] = {}
+    later: list[LeadVersion] = []
+    for version in versions:
+        if version.lead_id in fresh and version.lead_id not in first:
+            first[version.lead_id] = version
+        else:
+            later.append(version)
+    add_leads(session, [records[lead_id] for lead_id in first], list(first.values()))
+    old = [record for lead_id, record in records.items() if lead_id not in first]
+    if old:
+        save_leads(session, old)
+    if later:
+        return len(first) + add_lead_versions(session, later, corrected_at=run.now)
+    return len(first)
 
 
 def _told(

@@ -8,7 +8,7 @@ from rightrep.domain.customer import Contact, Customer
 from rightrep.domain.ids import ContactId, CustomerId, LeadId, new_ids
 from rightrep.domain.lead import Lead
 from rightrep.intake.records import LeadRow
-from rightrep.store.aliases import RecordKind, ensure_ids
+from rightrep.store.aliases import RecordKind, find_or_make_ids
 from rightrep.store.customers import (
     customers_named,
     get_contacts,
@@ -16,6 +16,7 @@ from rightrep.store.customers import (
     save_contacts,
     save_customers,
 )
+from rightrep.store.fresh import add_contacts, add_customers
 from rightrep.store.session import WriteSession
 from serving.usecases.import_run import Run
 
@@ -87,12 +88,10 @@ def _save_customers(
     run: Run,
     people: People,
 ) -> None:
-    of_row = _customer_ids(session, rows, run)
+    of_row, fresh = _customer_ids(session, rows, run)
+    old = [own for own in of_row if own is not None and own not in fresh]
+    there = {c.customer_id: c for c in get_customers(session, old)}
     wanted: dict[CustomerId, Customer] = {}
-    there = {
-        customer.customer_id: customer
-        for customer in get_customers(session, [c for c in of_row if c is not None])
-    }
     for row, customer_id in zip(rows, of_row, strict=True):
         if customer_id is None:
             continue
@@ -100,12 +99,14 @@ def _save_customers(
         people.customer_of[lead_id] = customer_id
         before = wanted.get(customer_id) or there.get(customer_id)
         after = _customer(row, customer_id, before)
-        if after != before:
+        if after is not before:
             wanted[customer_id] = after
             if lead_id in known:
                 people.changed.add(lead_id)
-    if wanted:
-        save_customers(session, list(wanted.values()))
+    add_customers(session, [c for own, c in wanted.items() if own in fresh])
+    changed = [c for own, c in wanted.items() if own not in fresh]
+    if changed:
+        save_customers(session, changed)
 
 
 def _customer(
@@ -130,31 +131,33 @@ def _customer(
 
 def _customer_ids(
     session: WriteSession, rows: Sequence[LeadRow], run: Run
-) -> list[CustomerId | None]:
+) -> tuple[list[CustomerId | None], set[str]]:
+    """Each row's customer, and which of them were made here and now."""
     named = {row.customer for row in rows if row.customer is not None}
-    by_id = ensure_ids(session, RecordKind.CUSTOMER, run.source, named, at=run.now)
+    by_id, fresh = find_or_make_ids(
+        session, RecordKind.CUSTOMER, run.source, named, at=run.now
+    )
     rest = [row for row in rows if row.customer is None]
     taxes = {row.tax_number for row in rest if row.tax_number is not None}
     keys = {row.company_key for row in rest if row.company_key is not None}
     by_tax = _first_of(session, taxes, "tax_number")
     by_key = _first_of(session, keys, "name_key")
-    fresh = iter(new_ids(run.now, len(rest)))
+    spare = iter(new_ids(run.now, len(rest)))
     found: list[CustomerId | None] = []
     for row in rows:
         tax, key = row.tax_number or "", row.company_key or ""
+        own = by_tax.get(tax) or by_key.get(key)
         if row.customer is not None:
             own = CustomerId(by_id[row.customer])
-        elif tax or key:
-            own = by_tax.get(tax) or by_key.get(key) or CustomerId(next(fresh))
-        else:
-            found.append(None)
-            continue
-        if tax:
-            by_tax.setdefault(tax, own)
-        if key:
-            by_key.setdefault(key, own)
+        elif own is None and (tax or key):
+            own = CustomerId(next(spare))
+            fresh.add(own)
         found.append(own)
-    return found
+        if own is not None and tax:
+            by_tax.setdefault(tax, own)
+        if own is not None and key:
+            by_key.setdefault(key, own)
+    return found, fresh
 
 
 def _first_of(session: WriteSession, names: set[str], by: str) -> dict[str, CustomerId]:
@@ -173,10 +176,8 @@ def _save_contacts(
     people: People,
 ) -> None:
     had = {lead_id: lead.contact_id for lead_id, lead in known.items()}
-    there = {
-        contact.contact_id: contact
-        for contact in get_contacts(session, [c for c in had.values() if c is not None])
-    }
+    old = [own for own in had.values() if own is not None]
+    there = {c.contact_id: c for c in get_contacts(session, old)}
     wanted: dict[ContactId, Contact] = {}
     fresh = iter(new_ids(run.now, len(rows)))
     for row in rows:
@@ -192,8 +193,10 @@ def _save_contacts(
             wanted[contact_id] = after
             if lead_id in known:
                 people.changed.add(lead_id)
-    if wanted:
-        save_contacts(session, list(wanted.values()))
+    add_contacts(session, [c for own, c in wanted.items() if own not in there])
+    changed = [c for own, c in wanted.items() if own in there]
+    if changed:
+        save_contacts(session, changed)
 
 
 def _contact(
@@ -208,7 +211,7 @@ def _contact(
             created_at=row.created_at,
             customer_id=customer_id,
             name=row.contact_name,
-            points=tuple(dict.fromkeys(row.points)),
+            points=row.points,
         )
     return replace(
         before,

@@ -44,9 +44,13 @@ def land_reps(
     named = {rep_id: rep.name for rep_id, rep in known.items()}
     records: dict[RepId, RepRecord] = {}
     versions: list[RepVersion] = []
-    for row in rows:
+    otherwise = run.told.otherwise(
+        [(row.external_id, row.valid_from) for row in rows],
+        [(row.name, row.attributes) for row in rows],
+    )
+    for row, is_other in zip(rows, otherwise, strict=True):
         rep_id = RepId(ids[row.external_id])
-        if run.told.otherwise((rep_id, row.valid_from), row.attributes):
+        if is_other:
             landed.refuse(row, "external_id", TWICE)
             continue
         landed.about.append((row, rep_id))
@@ -64,7 +68,6 @@ def land_reps(
         versions.append(_version(rep_id, row, since, run))
     save_reps(session, list(records.values()))
     new = add_rep_versions(session, versions, corrected_at=run.now)
-    run.told.end_batch()
     landed.landed += new
     landed.unchanged += len(versions) - new
     return landed

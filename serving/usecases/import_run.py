@@ -22,36 +22,41 @@ Row = TypeVar("Row", bound=Record)
 class Told:
     """What earlier rows of the file said: 16 bytes a row, however long its texts.
 
-    Only hashes are kept: two different rows are taken for one once in 10^13.
+    Only hashes are kept: two different rows are taken for one once in 10^13. They are
+    in sorted runs of doubling length, so that a batch is looked up and added in a time
+    that hardly grows with the file.
     """
 
     def __init__(self) -> None:
-        self._before: NDArray[np.int64] = np.empty((2, 0), dtype=np.int64)
-        self._batch: dict[int, int] = {}
+        self._runs: list[NDArray[np.int64]] = []
 
-    def otherwise(self, key: Hashable, body: Hashable) -> bool:
-        """Whether an earlier row said something else under this key; notes this one."""
-        name, said = hash(key), hash(body)
-        known = self._batch.get(name)
-        if known is None:
-            known = self._said(name)
-        if known is None:
-            self._batch[name] = said
-        return known is not None and known != said
+    def otherwise(
+        self, keys: Sequence[Hashable], bodies: Sequence[Hashable]
+    ) -> list[bool]:
+        """Whether an earlier row said something else under a row's key.
 
-    def end_batch(self) -> None:
-        """Move a batch's rows from a dictionary to where they take less room."""
-        more = np.array([list(self._batch), list(self._batch.values())], dtype=np.int64)
-        joined = np.concatenate([self._before, more], axis=1)
-        self._before = joined[:, np.argsort(joined[0], kind="stable")]
-        self._batch = {}
+        Args:
+            keys: What each row of a batch is about.
+            bodies: What it says.
+        """
+        told = np.array([list(map(hash, keys)), list(map(hash, bodies))], np.int64)
+        names, first = np.unique(told[0], return_index=True)
+        place = np.searchsorted(names, told[0])
+        said = told[1, first]
+        for run in self._runs:
+            there = np.searchsorted(run[0], names).clip(max=run.shape[1] - 1)
+            before = run[0, there] == names
+            said = np.where(before, run[1, there], said)
+        self._add(np.stack([names, said]))
+        other: list[bool] = (said[place] != told[1]).tolist()
+        return other
 
-    def _said(self, name: int) -> int | None:
-        names = self._before[0]
-        place = int(np.searchsorted(names, name))
-        if place < names.size and names[place] == name:
-            return int(self._before[1, place])
-        return None
+    def _add(self, run: NDArray[np.int64]) -> None:
+        while self._runs and self._runs[-1].shape[1] <= run.shape[1]:
+            joined = np.concatenate([self._runs.pop(), run], axis=1)
+            run = joined[:, np.argsort(joined[0], kind="stable")]
+        if run.size:
+            self._runs.append(run)
 
 
 @dataclass(frozen=True, slots=True)
