@@ -8,12 +8,12 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import RowMapping, Select, insert, or_, select, update
 
-from rightrep.domain.ids import RepId, TenantId, new_id
+from rightrep.domain.ids import RepId, TenantId, is_id, new_id
 from rightrep.domain.roles import Role
 from rightrep.errors import Conflict, InvalidInput, NotFound, NotSignedIn
 from rightrep.store.guard import of_tenant
@@ -24,6 +24,7 @@ from rightrep.store.session import ReadSession, SystemReadSession, WriteSession
 PREFIX = "rr_"
 _SECRET_BYTES = 32
 _HINT_CHARS = len(PREFIX) + 6
+_NOT_SIGNED_IN = "This sign-in has ended. Sign in again."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,6 +123,38 @@ def find_key(session: SystemReadSession, secret: str, *, at: datetime) -> ApiKey
     raise NotSignedIn("This API key is unknown, expired or revoked.")
 
 
+def page_token(key: ApiKey, secret: str, *, until: datetime) -> str:
+    """What a browser keeps instead of the key: good for pages, and only for a while.
+
+    It ends with its key too, and the key cannot be worked out from it.
+
+    Args:
+        key: Who signed in.
+        secret: The key's secret.
+        until: From when it is refused.
+    """
+    body = f"{key.key_id}.{int(until.timestamp())}"
+    return f"{body}.{_page_mac(_hash(secret), body)}"
+
+
+def find_page_token(session: SystemReadSession, token: str, *, at: datetime) -> ApiKey:
+    """The key that a page token was made with.
+
+    Raises:
+        NotSignedIn: It was not made here, it is over, or its key is.
+    """
+    body, _, mac = token.rpartition(".")
+    key_id, _, until = body.partition(".")
+    if not is_id(key_id) or not _is_later(until, at):
+        raise NotSignedIn(_NOT_SIGNED_IN)
+    query = select(api_keys).where(api_keys.c.key_id == key_id)
+    for row in session.execute(query).mappings():
+        wanted = _page_mac(row["hash"], body)
+        if hmac.compare_digest(wanted.encode(), mac.encode()) and _is_live(row, at):
+            return _key(row)
+    raise NotSignedIn(_NOT_SIGNED_IN)
+
+
 def rotate_key(
     session: WriteSession, key_id: str, *, at: datetime, overlap: timedelta
 ) -> NewKey:
@@ -180,6 +213,17 @@ def list_keys(session: ReadSession, *, live_at: datetime | None = None) -> list[
 
 def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _page_mac(key_hash: str, body: str) -> str:
+    return hmac.new(key_hash.encode(), f"page {body}".encode(), "sha256").hexdigest()
+
+
+def _is_later(epoch_seconds: str, at: datetime) -> bool:
+    try:
+        return datetime.fromtimestamp(int(epoch_seconds), UTC) > at
+    except (ValueError, OverflowError, OSError):
+        return False
 
 
 def _own() -> "Select[Any]":

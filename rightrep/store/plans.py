@@ -128,6 +128,7 @@ def read_lines(
     plan_id: str,
     *,
     state: LineState | None = None,
+    lead_id: str | None = None,
     after: int = -1,
     limit: int | None = None,
 ) -> pa.Table:
@@ -137,6 +138,7 @@ def read_lines(
         session: Whose.
         plan_id: The plan.
         state: Only lines in this state.
+        lead_id: Only the line of this lead.
         after: Only lines with a higher number: the last one of the page before.
         limit: At most so many; all when not given.
     """
@@ -148,6 +150,8 @@ def read_lines(
     )
     if state is not None:
         query = query.where(plan_lines.c.state == state)
+    if lead_id is not None:
+        query = query.where(plan_lines.c.lead_id == lead_id)
     rows = session.execute(query).all()
     columns = zip(*rows, strict=True) if rows else [()] * len(LINES)
     arrays = [

@@ -14,7 +14,9 @@ from rightrep.store.keys import (
     NewKey,
     create_key,
     find_key,
+    find_page_token,
     list_keys,
+    page_token,
     revoke_key,
     rotate_key,
 )
@@ -159,3 +161,55 @@ def test_only_reps_keys_name_a_rep_and_only_real_ones(store: Store) -> None:
         create_key(session, Role.REP, "Nobody's", at=NOW, rep_id=RepId("none"))
     with store.write(OTHER) as session, pytest.raises(NotFound):
         create_key(session, Role.REP, "Theirs", at=NOW, rep_id=ANN)
+
+
+def of_page(store: Store, token: str, at: datetime = NOW) -> ApiKey:
+    with store.system_read() as session:
+        return find_page_token(session, token, at=at)
+
+
+def test_a_page_token_stands_for_its_key_until_it_ends(store: Store) -> None:
+    new = made(store, Role.MANAGER)
+    token = page_token(new.key, new.secret, until=NOW + HOUR)
+
+    assert of_page(store, token) == new.key
+    assert new.secret not in token
+    with pytest.raises(NotSignedIn):
+        of_page(store, token, at=NOW + HOUR)
+
+
+def test_a_page_token_ends_with_its_key(store: Store) -> None:
+    new = made(store, Role.MANAGER)
+    token = page_token(new.key, new.secret, until=NOW + 10 * HOUR)
+    with store.write(ACME) as session:
+        revoke_key(session, new.key.key_id, at=NOW + HOUR)
+
+    with pytest.raises(NotSignedIn):
+        of_page(store, token, at=NOW + HOUR)
+
+
+def test_a_page_token_is_no_key(store: Store) -> None:
+    new = made(store, Role.MANAGER)
+    token = page_token(new.key, new.secret, until=NOW + HOUR)
+
+    with pytest.raises(NotSignedIn):
+        found(store, token)
+
+
+def test_a_page_token_cannot_be_made_up_or_made_to_last(store: Store) -> None:
+    new, other = made(store, Role.MANAGER), made(store, Role.ADMIN)
+    token = page_token(new.key, new.secret, until=NOW + HOUR)
+    key_id, until, mac = token.split(".")
+    forged = (
+        "",
+        "x",
+        f"{key_id}.{until}.",
+        f"{key_id}.{int(until) + 9}.{mac}",
+        f"{key_id}.{'9' * 40}.{mac}",
+        f"{other.key.key_id}.{until}.{mac}",
+        f"x.{until}.{mac}",
+        f"{key_id}.{until}.\u00e9",
+    )
+    for text in forged:
+        with pytest.raises(NotSignedIn):
+            of_page(store, text)
