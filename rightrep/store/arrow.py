@@ -20,7 +20,8 @@ TEXT = pa.string()
 FLOAT = pa.float64()
 INT = pa.int64()
 DAY = pa.date32()
-_BLOCK = 65_536
+# Larger blocks cost more: the garbage collector walks every tuple that is still alive.
+_BLOCK = 2_048
 _CSV_BLOCK = 8 << 20
 
 

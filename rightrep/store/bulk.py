@@ -31,7 +31,7 @@ from rightrep.domain.money import minor_digits
 from rightrep.store import schema
 from rightrep.store.aliases import RecordKind
 from rightrep.store.arrow import DAY, FLOAT, INT, TEXT, TIME, read_table
-from rightrep.store.guard import of_tenant
+from rightrep.store.guard import of_tenant, of_tenant_by_scan
 from rightrep.store.rates import Rates, get_rates
 from rightrep.store.session import ReadSession
 from rightrep.store.sets import any_of
@@ -220,9 +220,8 @@ def open_leads(session: ReadSession, *, as_of: datetime) -> pa.Table:
 def _read(
     session: ReadSession, table: Table, known_at: str, types: _Types, until: datetime
 ) -> pa.Table:
-    query = select(*(table.c[name] for name in types)).where(of_tenant(table))
-    # By index SQLite looks every row up: 1,000,000 decisions took twice as long.
-    query = query.with_hint(table, "NOT INDEXED", dialect_name="sqlite")
+    mine = of_tenant(table) if session.is_postgresql else of_tenant_by_scan(table)
+    query = select(*(table.c[name] for name in types)).where(mine)
     return read_table(session, _until(query, table.c[known_at], until), types)
 
 

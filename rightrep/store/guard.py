@@ -23,8 +23,11 @@ from sqlalchemy import (
     and_,
     bindparam,
 )
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import operators
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BooleanClauseList, ClauseElement
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.selectable import AliasedReturnsRows
 
 from rightrep.store.types import Key
@@ -37,6 +40,18 @@ _BOUND: "WeakSet[Executable]" = WeakSet()
 """Statements that were found bound; they cannot change, and are often run again."""
 
 
+class _scanned(FunctionElement[str]):  # noqa: N801 - reads as a function
+    """A column that SQLite uses no index for."""
+
+    type = Key()
+    inherit_cache = True
+
+
+@compiles(_scanned, "sqlite")
+def _with_plus(element: _scanned, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    return f"+{compiler.process(element.clauses, **options)}"
+
+
 class TenantMissing(RuntimeError):
     """A statement that does not say whose rows it means: a mistake in the program."""
 
@@ -44,6 +59,14 @@ class TenantMissing(RuntimeError):
 def of_tenant(*tables: FromClause) -> ColumnElement[bool]:
     """That rows of all these tables (or their aliases) are the session's tenant's."""
     return and_(*(table.c.tenant_id == TENANT for table in tables))
+
+
+def of_tenant_by_scan(table: FromClause) -> ColumnElement[bool]:
+    """The same on SQLite, where the plus keeps it from looking every row up by index.
+
+    For whole tables: 1,000,000 decisions took half the time.
+    """
+    return _scanned(table.c.tenant_id) == TENANT
 
 
 def require_tenant(statement: Executable) -> None:
@@ -128,6 +151,8 @@ def _tenant_ends(condition: BinaryExpression[Any]) -> tuple[int | None, int | No
 
 
 def _end(side: ClauseElement) -> int | None:
+    if isinstance(side, _scanned):
+        (side,) = side.clauses
     if isinstance(side, BindParameter) and side.key == TENANT.key:
         return id(TENANT)
     if getattr(side, "name", None) == "tenant_id":
