@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 
 from serving import errors
 from serving.observe import Bounded, Observed
@@ -47,10 +47,8 @@ def create_app(context: Context) -> FastAPI:
     app.state.context = context
     errors.install(app)
     app.include_router(system.router)
-    v1 = APIRouter(prefix="/v1", responses=errors.common_answers())
     for routes in (leads, reps, assignments, feedback, decisions, jobs, webhooks):
-        v1.include_router(routes.router)
-    app.include_router(v1)
+        app.include_router(routes.router, responses=errors.common_answers())
     pages.install(app)
     app.add_middleware(Bounded, max_bytes=MAX_BODY_BYTES)
     app.add_middleware(Observed, metrics=context.metrics)

@@ -5,7 +5,6 @@ A mistake is answered by one sentence on standard error and exit code 1.
 
 import sys
 
-import click
 import typer
 
 from rightrep.errors import RightRepError
@@ -26,18 +25,10 @@ app.add_typer(keys.app, name="keys")
 def main() -> None:
     """Run the command; turn every error raised on purpose into a sentence."""
     try:
-        app(standalone_mode=False)
+        app()
     except RightRepError as error:
         typer.echo(f"{type(error).__name__}: {error}", err=True)
         sys.exit(1)
-    except click.exceptions.Abort:
-        typer.echo("Stopped.", err=True)
-        sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except click.exceptions.Exit as leaving:
-        sys.exit(leaving.exit_code)
     except BrokenPipeError:
         sys.exit(1)
 

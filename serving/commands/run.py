@@ -134,7 +134,7 @@ def worker_process() -> Iterator[None]:
     the server never imports what only training needs.
     """
     command = [sys.executable, "-m", "serving.cli", "worker", "--until-eof"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:  # noqa: S603
         try:
             yield
         finally:

@@ -23,7 +23,7 @@ from serving.routes.jobs import JobOut
 from serving.usecases import next_rep, planning
 from serving.usecases.jobs import PLAN
 
-router = APIRouter(prefix="/assignments", tags=["assignments"])
+router = APIRouter(prefix="/v1/assignments", tags=["assignments"])
 
 
 class NextIn(Body):

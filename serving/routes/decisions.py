@@ -16,7 +16,7 @@ from serving.dependencies import Caller, Reading
 from serving.errors import may_raise
 from serving.models import Key
 
-router = APIRouter(prefix="/decisions", tags=["decisions"])
+router = APIRouter(prefix="/v1/decisions", tags=["decisions"])
 
 
 class RunnerUpOut(BaseModel):

@@ -17,7 +17,7 @@ from serving.errors import may_raise
 from serving.models import Body, Instant, Key, LongText, MoneyIn, Text, Word
 from serving.usecases import feedback
 
-router = APIRouter(prefix="/feedback", tags=["feedback"])
+router = APIRouter(prefix="/v1/feedback", tags=["feedback"])
 
 _KNOWN = may_raise(NotFound, InvalidInput, KeyReused, Conflict)
 

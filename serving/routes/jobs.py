@@ -13,7 +13,7 @@ from rightrep.store import jobs
 from serving.dependencies import Reading, allow
 from serving.errors import may_raise
 
-router = APIRouter(prefix="/jobs", tags=["jobs"])
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 
 class JobOut(BaseModel):

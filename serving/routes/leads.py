@@ -29,7 +29,7 @@ from serving.usecases.import_leads import land_leads
 from serving.usecases.import_run import Run
 from serving.usecases.situation import read_situation, value_of
 
-router = APIRouter(prefix="/leads", tags=["leads"])
+router = APIRouter(prefix="/v1/leads", tags=["leads"])
 
 Scalar = str | int | float | bool | None
 

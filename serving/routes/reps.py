@@ -17,7 +17,7 @@ from rightrep.store.tenants import get_tenant
 from serving.dependencies import Caller, Parts, Reading, Writing, allow
 from serving.models import Body, Key, Text, Word, text_only
 
-router = APIRouter(prefix="/reps", tags=["reps"])
+router = APIRouter(prefix="/v1/reps", tags=["reps"])
 
 Day = Annotated[date, Field(strict=False), BeforeValidator(text_only)]
 Minute = Annotated[time, Field(strict=False), BeforeValidator(text_only)]

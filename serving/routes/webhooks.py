@@ -17,7 +17,7 @@ from serving.models import Body, Instant, Key, Text
 from serving.webhooks import checked_address
 
 router = APIRouter(
-    prefix="/webhooks", tags=["webhooks"], dependencies=[Depends(allow(Role.ADMIN))]
+    prefix="/v1/webhooks", tags=["webhooks"], dependencies=[Depends(allow(Role.ADMIN))]
 )
 
 OVERLAP = timedelta(hours=24)

@@ -30,6 +30,7 @@ from rightrep.store.engine import Store
 from rightrep.store.tenants import get_tenant
 from training.explain import Contribution, explain
 from training.model import ConversionModel
+from training.model_file import load_model
 from training.scoring import PairScorer
 
 FRESH_FOR = timedelta(minutes=5)
@@ -229,7 +230,7 @@ def _loaded(
     if present is not None and present.version == published.version:
         return present.model
     try:
-        return ConversionModel.load(Path(published.path), published.sha256)
+        return load_model(Path(published.path), published.sha256)
     except ModelUnavailable:
         if present is None:
             raise

@@ -21,7 +21,7 @@ from rightrep.store.tenants import get_tenant
 from serving.usecases.context import Context
 from training.dataset import Labelled, labelled
 from training.evaluation import Metrics, metrics_of
-from training.model import ConversionModel
+from training.model_file import load_model
 from training.promotion import Verdict, judge
 from training.registry import log_training, set_champion
 from training.report import TrainingReport
@@ -182,7 +182,7 @@ def _verdict(
     if present is None:
         return judge(trained.report.answer, None)
     try:
-        champion = ConversionModel.load(Path(present.path), present.sha256)
+        champion = load_model(Path(present.path), present.sha256)
     except ModelUnavailable:
         return judge(trained.report.answer, None)
     later, origin = trained.model.later_, champion.origin
