@@ -6,7 +6,7 @@ a savepoint can outlive its rollback: here it opens none, and ``BEGIN`` is said 
 lock. And it keeps no time zones: see ``types.UtcDateTime``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import SQLITE_ERROR
@@ -50,10 +50,10 @@ class Store:
         """
         self.url = _parsed(url)
         self._is_sqlite = self.url.get_backend_name() == "sqlite"
-        self._writer = self._engine("BEGIN IMMEDIATE")
+        self._writer = self._engine("BEGIN IMMEDIATE", _SQLITE_PRAGMAS)
         self._reader = self._writer
         if self._is_sqlite:
-            self._reader = self._engine("BEGIN")
+            self._reader = self._engine("BEGIN", (*_SQLITE_PRAGMAS, "query_only=ON"))
 
     @contextmanager
     def read(self, tenant_id: TenantId) -> Iterator[ReadSession]:
@@ -145,9 +145,12 @@ class Store:
         if self._is_sqlite and self.url.database:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
 
-    def _engine(self, begin: str) -> Engine:
+    def _engine(self, begin: str, pragmas: Sequence[str]) -> Engine:
         engine = create_engine(
             self.url,
+            pool_size=10,
+            max_overflow=30,
+            pool_timeout=10,
             pool_pre_ping=not self._is_sqlite,
             # Parameters hold names and notes: they have no place in an error message.
             hide_parameters=True,
@@ -155,7 +158,7 @@ class Store:
             json_deserializer=orjson.loads,
         )
         if self._is_sqlite:
-            event.listen(engine, "connect", _repair_sqlite)
+            event.listen(engine, "connect", _repairing(pragmas))
             event.listen(engine, "begin", lambda c: c.exec_driver_sql(begin))
         return engine
 
@@ -180,12 +183,15 @@ def _parsed(text_url: str) -> URL:
     )
 
 
-def _repair_sqlite(connection: DBAPIConnection, _record: object) -> None:
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in _SQLITE_PRAGMAS:
-        cursor.execute(f"pragma {pragma}")
-    cursor.close()
+def _repairing(pragmas: Sequence[str]) -> Callable[[DBAPIConnection, object], None]:
+    def repair(connection: DBAPIConnection, _: object) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(f"pragma {pragma}")
+        cursor.close()
+
+    return repair
 
 
 @contextmanager

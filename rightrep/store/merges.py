@@ -21,7 +21,7 @@ from rightrep.store.schema import contacts, customers, merges, ownership_events
 from rightrep.store.session import ReadSession, WriteSession
 from rightrep.store.sets import any_of
 
-_Move = tuple[LeadId, RepId | None]
+_Move = tuple[LeadId, RepId | None, bool]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,9 +179,9 @@ def _join_owners(
             f"Lead {merged} belongs to rep {theirs} and lead {survivor} to rep {ours}: "
             "give both to one rep, then merge."
         )
-    moves: list[_Move] = [(merged, None)]
+    moves: list[_Move] = [(merged, None, False)]
     if ours is None:
-        moves.append((survivor, theirs))
+        moves.append((survivor, theirs, states[merged].holding))
     _move(session, states, moves, made, kind=OwnershipKind.MERGED, at=made.merged_at)
 
 
@@ -196,8 +196,10 @@ def _part_owners(
     moves: list[_Move] = []
     came = moved.get(survivor)
     if came is not None and came.revision == states[survivor].revision:
-        moves.append((survivor, None))
-    moves.append((merged, moved[merged].previous_owner))
+        moves.append((survivor, None, False))
+    went = moved[merged]
+    held = _held(session, merged, went.revision - 1)
+    moves.append((merged, went.previous_owner, held))
     _move(session, states, moves, made, kind=OwnershipKind.UNDONE, at=at)
 
 
@@ -218,10 +220,17 @@ def _move(
             at=not_before(at, states[lead_id]),
             actor=made.actor,
             cause=_cause(made),
+            holding=holding,
         )
-        for lead_id, owner in moves
+        for lead_id, owner, holding in moves
     ]
     apply(session, states, changes)
+
+
+def _held(session: ReadSession, lead_id: LeadId, revision: int) -> bool:
+    """Whether the lead counted against a holding limit after that event."""
+    of = {"lead_id": lead_id, "revision": revision}
+    return bool(session.execute(_HELD, of).scalar_one())
 
 
 def _cause(made: Merge) -> str:
@@ -268,6 +277,11 @@ _UNDO = (
         undone_at=bindparam("at", type_=merges.c.undone_at.type),
         undone_by=bindparam("by"),
     )
+)
+_HELD = select(ownership_events.c.holding).where(
+    of_tenant(ownership_events),
+    ownership_events.c.lead_id == bindparam("lead_id"),
+    ownership_events.c.revision == bindparam("revision"),
 )
 _MOVED = select(
     ownership_events.c.lead_id,

@@ -73,6 +73,8 @@ class Change:
         local_day: Day whose intake the lead uses up, or None.
         previous_owner: Who had the lead before; read only of a change that happened
             before the present state began.
+        holding: Whether the lead counts against the owner's holding limit; None takes
+            the rule: not when it is closed, nor when it was closed and changes hands.
         event_id: Id of the event; made when not given.
     """
 
@@ -85,6 +87,7 @@ class Change:
     decision_id: DecisionId | None = None
     local_day: date | None = None
     previous_owner: RepId | None = None
+    holding: bool | None = None
     event_id: str | None = None
 
 
@@ -209,6 +212,7 @@ def _event(
         "kind": change.kind.value,
         "owner": change.owner,
         "previous_owner": change.previous_owner if is_history else before.owner,
+        "holding": _holds(before, change),
         "decision_id": change.decision_id,
         "cause": change.cause,
         "actor": change.actor,
@@ -222,17 +226,22 @@ def _after(before: Owned, change: Change) -> Owned:
     if before.since is not None and change.at < before.since:
         return before._replace(revision=revision)
     same = change.owner == before.owner
-    # A closed lead stays closed when it changes hands, not when it was free between.
-    open_before = before.holding or before.owner is None
-    closes = change.kind is OwnershipKind.CLOSED
     return Owned(
         owner=change.owner,
-        holding=change.owner is not None and open_before and not closes,
+        holding=_holds(before, change),
         since=change.at,
         taken_on=before.taken_on if same else change.local_day,
         decision_id=change.decision_id or (before.decision_id if same else None),
         revision=revision,
     )
+
+
+def _holds(before: Owned, change: Change) -> bool:
+    if change.owner is None or change.kind is OwnershipKind.CLOSED:
+        return False
+    if change.holding is not None:
+        return change.holding
+    return before.holding or before.owner is None
 
 
 def rebuild_projection(session: WriteSession) -> None:
@@ -249,6 +258,7 @@ def rebuild_projection(session: WriteSession) -> None:
             cause=row.cause,
             decision_id=row.decision_id,
             local_day=row.local_day,
+            holding=row.holding,
         )
         states.setdefault(row.lead_id, Owned())
         _event(change, states, tally)

@@ -267,6 +267,7 @@ ownership_events = Table(
     Column("kind", Key(), nullable=False),
     Column("owner", Key()),
     Column("previous_owner", Key()),
+    Column("holding", Boolean, nullable=False),
     Column("decision_id", Key()),
     Column("cause", Words(), nullable=False),
     Column("actor", Key(), nullable=False),

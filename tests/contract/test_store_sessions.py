@@ -1,7 +1,11 @@
 """Sessions: whose rows, which transaction."""
 
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
 import pytest
-from sqlalchemy import delete, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select, text, update
+from sqlalchemy.exc import DBAPIError, StatementError
 
 from rightrep.clock import SystemClock
 from rightrep.domain.ids import TenantId
@@ -13,6 +17,7 @@ from rightrep.store.session import WriteSession
 
 ACME = TenantId("acme")
 OTHER = TenantId("other")
+OTHERS = tenants.alias()
 
 
 def add_tenant(store: Store, tenant_id: TenantId) -> None:
@@ -114,6 +119,105 @@ def test_a_savepoint_undoes_its_own_part_only(store: Store) -> None:
     with store.read(ACME) as reading:
         found = reading.execute(select(tenants.c.name).where(of_tenant(tenants)))
         assert found.scalar_one() == "Acme"
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        tenants.c.name.in_(select(OTHERS.c.name).where(of_tenant(OTHERS))),
+        ~select(OTHERS.c.name).where(of_tenant(OTHERS)).exists(),
+        or_(
+            tenants.c.name == "x",
+            select(OTHERS.c.name).where(of_tenant(OTHERS)).exists(),
+        ),
+    ],
+    ids=["in", "not exists", "or exists"],
+)
+def test_a_subquery_is_bound_by_its_own_condition(
+    store: Store, condition: ColumnElement[bool]
+) -> None:
+    with store.read(ACME) as session:
+        query = select(tenants).where(of_tenant(tenants), condition)
+        assert session.execute(query).all() == []
+        with pytest.raises(TenantMissing):
+            session.execute(select(tenants).where(condition, tenants.c.name == "x"))
+
+
+def test_a_read_session_cannot_write(store: Store) -> None:
+    with store.read(ACME) as session, pytest.raises(DBAPIError):
+        session.execute(insert(tenants), _row())
+
+
+def test_a_read_session_sees_one_moment(store: Store) -> None:
+    count = select(func.count()).select_from(tenants).where(of_tenant(tenants))
+    with store.read(ACME) as session:
+        before = session.execute(count).scalar_one()
+        add_tenant(store, ACME)
+
+        assert session.execute(count).scalar_one() == before
+
+
+def test_text_is_run_for_the_tenant_that_it_names(store: Store) -> None:
+    add_tenant(store, ACME)
+    add_tenant(store, OTHER)
+    query = text("select name from tenants where tenant_id = :the_tenant")
+
+    with store.read(ACME) as session:
+        assert session.execute(query).scalars().all() == [ACME]
+
+
+def test_rows_can_be_copied_within_a_tenant_only(store: Store) -> None:
+    columns = ["tenant_id", "name", "time_zone", "currency", "settings", "created_at"]
+    theirs = select(*(OTHERS.c[name] for name in columns))
+
+    with store.write(ACME) as session:
+        mine = theirs.where(of_tenant(OTHERS))
+        session.execute(insert(tenants).from_select(columns, mine))
+        with pytest.raises(TenantMissing):
+            session.execute(insert(tenants).from_select(columns, theirs))
+
+
+def test_a_naive_time_is_refused(store: Store) -> None:
+    naive = {**_row(), "created_at": datetime(2026, 1, 1)}  # noqa: DTZ001
+
+    with store.write(ACME) as session, pytest.raises(StatementError, match="time zone"):
+        session.execute(insert(tenants), naive)
+
+
+def test_a_time_of_another_zone_comes_back_in_utc(store: Store) -> None:
+    there = datetime(2026, 7, 1, 8, 30, 0, 1, tzinfo=ZoneInfo("Asia/Shanghai"))
+    with store.write(ACME) as session:
+        session.execute(insert(tenants), {**_row(), "created_at": there})
+
+    with store.read(ACME) as reading:
+        found = reading.execute(
+            select(tenants.c.created_at).where(of_tenant(tenants))
+        ).scalar_one()
+        assert found == there
+        assert found.tzinfo == UTC
+
+
+def test_a_mistake_in_a_statement_is_not_called_an_outage(store: Store) -> None:
+    wrong = text("select nothing from tenants where tenant_id = :the_tenant")
+
+    with pytest.raises(DBAPIError), store.read(ACME) as session:
+        session.execute(wrong)
+
+
+def test_a_store_says_whether_it_is_there(store: Store) -> None:
+    store.ping()
+
+    with pytest.raises(StoreUnavailable):
+        Store("sqlite:////nonexistent/folder/store.db").ping()
+
+
+def test_names_do_not_leak_into_error_messages(store: Store) -> None:
+    wrong = text("select :name, nothing from tenants where tenant_id = :the_tenant")
+
+    with pytest.raises(DBAPIError) as failed, store.read(ACME) as session:
+        session.execute(wrong, {"name": "王芳"})
+
+    assert "王芳" not in str(failed.value)
 
 
 def test_a_database_that_is_not_there_is_said_to_be_unavailable() -> None:

@@ -487,6 +487,7 @@ def upgrade() -> None:
     sa.Column('kind', types.Key(), nullable=False),
     sa.Column('owner', types.Key(), nullable=True),
     sa.Column('previous_owner', types.Key(), nullable=True),
+    sa.Column('holding', sa.Boolean(), nullable=False),
     sa.Column('decision_id', types.Key(), nullable=True),
     sa.Column('cause', sa.Text(), nullable=False),
     sa.Column('actor', types.Key(), nullable=False),
