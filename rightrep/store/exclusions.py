@@ -77,12 +77,17 @@ def packed(codes: CodeArray) -> bytes:
     return zlib.compress(codes.tobytes(), level=1)
 
 
+def unpacked(packed_codes: bytes) -> CodeArray:
+    """One decision's codes, in its roster's order; uint8 (n_reps,)."""
+    return np.frombuffer(zlib.decompress(packed_codes), dtype=np.uint8)
+
+
 def spelled_out(reps: Sequence[RepId], packed_codes: bytes) -> dict[RepId, str]:
     """The reason of every rep who could not be chosen, in the roster's order."""
-    codes = np.frombuffer(zlib.decompress(packed_codes), dtype=np.uint8)
+    codes = unpacked(packed_codes).tolist()
     return {
         rep_id: Exclusion(code).name.lower()
-        for rep_id, code in zip(reps, codes.tolist(), strict=True)
+        for rep_id, code in zip(reps, codes, strict=True)
         if code
     }
 

@@ -200,6 +200,18 @@ def count_lines(session: ReadSession, plan_id: str) -> dict[LineState, int]:
     return {LineState(row["state"]): row["lines"] for row in rows}
 
 
+def count_exclusions(
+    session: ReadSession, plan_id: str, state: LineState
+) -> dict[bytes | None, int]:
+    """Lines of a plan in a state by their packed exclusions: many share one."""
+    query = (
+        select(plan_lines.c.exclusions, func.count().label("lines"))
+        .where(_lines_of(plan_id), plan_lines.c.state == state)
+        .group_by(plan_lines.c.exclusions)
+    )
+    return {row.exclusions: row.lines for row in session.execute(query)}
+
+
 def begin_commit(
     session: WriteSession, plan_id: str, *, actor: str, at: datetime
 ) -> None:

@@ -1,0 +1,41 @@
+"""What the charts are drawn from: plain data, put into the page as JSON."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from serving.usecases.board import PlanView, RepLoad
+from serving.usecases.board_names import Names
+from serving.web.wording import Say
+
+
+def of_plan(plan: PlanView | None, say: Say) -> dict[str, Any] | None:
+    """Expected value by policy, the plan first; None where nothing is expected.
+
+    Returns:
+        ``bars`` of name, value and label, and ``bound`` or None, in the plan's unit.
+    """
+    if plan is None or plan.header.value is None or not plan.baselines:
+        return None
+    header = plan.header
+    value = {figure.policy: figure.value for figure in plan.baselines}
+    value.pop(header.policy, None)
+    value = {header.policy: plan.header.value, **value}
+    return {
+        "bars": [
+            {"name": policy, "value": worth, "label": say.value(worth)}
+            for policy, worth in value.items()
+        ],
+        "bound": header.bound,
+    }
+
+
+def of_loads(loads: Sequence[RepLoad], names: Names) -> dict[str, Any] | None:
+    """Leads held, leads given and limit of each rep; None without reps."""
+    if not loads:
+        return None
+    return {
+        "names": [names.rep(load.rep_id) for load in loads],
+        "held": [load.held for load in loads],
+        "given": [load.given for load in loads],
+        "limit": [load.limit for load in loads],
+    }

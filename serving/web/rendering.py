@@ -1,0 +1,83 @@
+"""Templates into answers, with the headers that keep a page to itself."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from rightrep.domain.eligibility import SENTENCES, Exclusion
+from rightrep.domain.plan import LineState
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""Nothing from elsewhere and nothing inline: charts find their data in JSON blocks."""
+
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "private, no-store",
+}
+_YEAR_SECONDS = 365 * 24 * 3600
+
+
+class Assets(StaticFiles):
+    """Our own files; one that is asked for by its version may be kept for good."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """One file."""
+        response = await super().get_response(path, scope)
+        keep = "no-cache"
+        if scope["query_string"].startswith(b"v="):
+            keep = f"public, max-age={_YEAR_SECONDS}, immutable"
+        response.headers["Cache-Control"] = keep
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+
+def render(template: str, *, status: int = 200, **context: object) -> HTMLResponse:
+    """One page.
+
+    Args:
+        template: File among the templates.
+        status: HTTP status code.
+        **context: What the template shows.
+    """
+    text = _environment().get_template(template).render(context)
+    return HTMLResponse(text, status, headers=HEADERS)
+
+
+@cache
+def asset(name: str) -> str:
+    """The address of one of our files, different when its content is."""
+    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()
+    return f"/static/{name}?v={digest[:12]}"
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    made.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+    made.globals.update(
+        asset=asset, sentences=SENTENCES, Exclusion=Exclusion, LineState=LineState
+    )
+    return made

@@ -1,0 +1,101 @@
+"use strict";
+
+// Draws each element with "data-chart" from the JSON block it names, in the sheet's own
+// colours, again when the reader's colour scheme or the room changes.
+(() => {
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+
+  const colours = () => {
+    const style = getComputedStyle(document.documentElement);
+    return (name) => style.getPropertyValue(`--${name}`).trim();
+  };
+  const short = new Intl.NumberFormat("en", { notation: "compact" });
+  const axis = (colour) => ({
+    axisLine: { show: false },
+    axisTick: { show: false },
+    axisLabel: { color: colour("soft"), fontSize: 12 },
+    splitLine: { lineStyle: { color: colour("line") } },
+  });
+
+  const policies = (data, colour) => {
+    const bars = [...data.bars].sort((a, b) => a.value - b.value);
+    const chosen = data.bars[0].name;
+    const words = bars.map((bar) => bar.name.replaceAll("_", " "));
+    const series = [
+      {
+        type: "bar",
+        barMaxWidth: 26,
+        data: bars.map((bar) => ({
+          value: bar.value,
+          itemStyle: { color: colour(bar.name === chosen ? "given" : "held"), borderRadius: 2 },
+          label: { formatter: bar.label, fontWeight: bar.name === chosen ? 600 : 400 },
+        })),
+        label: { show: true, position: "insideRight", color: colour("surface"), fontSize: 12 },
+      },
+    ];
+    if (data.bound !== null) {
+      // A line through every category, at the bound: nothing can lie beyond it.
+      series.push({
+        type: "line",
+        data: words.map((word) => [data.bound, word]),
+        showSymbol: false,
+        lineStyle: { color: colour("limit"), width: 2 },
+        silent: true,
+      });
+    }
+    return {
+      grid: { left: 0, right: 16, top: 8, bottom: 4, containLabel: true },
+      xAxis: { type: "value", min: 0, ...axis(colour), axisLabel: { show: false }, splitLine: { show: false } },
+      yAxis: { type: "category", data: words, ...axis(colour), axisLabel: { color: colour("ink"), fontSize: 13 } },
+      series,
+    };
+  };
+
+  const loads = (data, colour) => ({
+    grid: { left: 0, right: 4, top: 12, bottom: 4, containLabel: true },
+    xAxis: {
+      type: "category",
+      data: data.names,
+      ...axis(colour),
+      axisLabel: { show: data.names.length <= 12, color: colour("soft"), fontSize: 12, hideOverlap: true },
+    },
+    yAxis: { type: "value", minInterval: 1, ...axis(colour) },
+    series: [
+      { type: "bar", stack: "leads", data: data.held, itemStyle: { color: colour("held") }, barMaxWidth: 34, barCategoryGap: "22%" },
+      { type: "bar", stack: "leads", data: data.given, itemStyle: { color: colour("given") }, barMaxWidth: 34 },
+      {
+        type: "line",
+        data: data.limit,
+        showSymbol: true,
+        symbol: "rect",
+        symbolSize: [Math.max(4, Math.min(26, 520 / data.names.length)), 3],
+        lineStyle: { width: 0 },
+        itemStyle: { color: colour("limit") },
+      },
+    ],
+  });
+
+  const told = (data, place) => {
+    const limit = data.limit[place] === null ? "no limit" : `limit ${data.limit[place]}`;
+    return `${data.names[place]}: held ${data.held[place]}, the plan gives ${data.given[place]}, ${limit}`;
+  };
+
+  const kinds = { policies, loads };
+  for (const element of document.querySelectorAll("[data-chart]")) {
+    const data = JSON.parse(document.getElementById(element.dataset.source).textContent);
+    const chart = echarts.init(element);
+    const font = getComputedStyle(document.body).fontFamily;
+    const draw = () =>
+      chart.setOption(
+        { animation: false, textStyle: { fontFamily: font }, ...kinds[element.dataset.chart](data, colours()) },
+        true,
+      );
+    draw();
+    dark.addEventListener("change", draw);
+    new ResizeObserver(() => chart.resize()).observe(element);
+    if (element.dataset.readout) {
+      const readout = document.getElementById(element.dataset.readout);
+      chart.on("mouseover", (point) => { readout.textContent = told(data, point.dataIndex); });
+    }
+  }
+})();
