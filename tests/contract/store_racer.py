@@ -19,7 +19,7 @@ from rightrep.store.ownership import get_owners, release_lead
 from rightrep.store.reps import list_reps
 from tests.store_records import ACME, TODAY, at, decision
 
-STEPS = 60
+STEPS = 40
 
 
 class Racer:

@@ -210,7 +210,7 @@ def test_an_activity_comes_back_as_it_was_until_its_note_is_erased(
 
 def test_thousands_of_messages_land_once(store: Store) -> None:
     with store.write(ACME) as session:
-        leads = add_leads(session, 12_000)
+        leads = add_leads(session, 6_000)
         outcomes = [won(lead_id, f"o{k}") for k, lead_id in enumerate(leads)]
         activities = [call(lead_id, f"a{k}") for k, lead_id in enumerate(leads)]
 

@@ -226,7 +226,7 @@ class Ownership(RuleBasedStateMachine):
 def test_the_store_agrees_with_plain_python(store: Store) -> None:
     machine = type("Machine", (Ownership,), {"store": store})
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=40, stateful_step_count=25)
+        machine, settings=settings(max_examples=25, stateful_step_count=20)
     )
 
 

@@ -17,7 +17,7 @@ from rightrep.store.session import ReadSession
 from tests.contract.test_store_ownership import projection
 from tests.store_records import ACME, TODAY, add_leads, add_reps, add_tenant, at
 
-PROCESSES = 4
+PROCESSES = 3
 HOLDING, INTAKE = 12, 10
 
 

@@ -13,10 +13,16 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 
+from rightrep.domain.ids import LeadId
+from rightrep.domain.money import Money
+from rightrep.store.aliases import RecordKind, resolve
+from rightrep.store.bulk import read_history
 from rightrep.store.engine import Store
 from rightrep.store.metadata import metadata
 from rightrep.store.migrate import config
+from rightrep.store.outcomes import standing_outcome
 from rightrep.store.tenants import list_tenants
+from tests.migration.write_golden import N_LEADS
 from tests.postgres import Postgres
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -144,5 +150,13 @@ def test_a_database_of_every_released_version_still_opens(
 
     with store.connection() as connection:
         assert differences(connection) == []
-    assert list_tenants(store)
+    (tenant_id,) = list_tenants(store)
+    with store.read(tenant_id) as session:
+        history = read_history(session)
+        lead_id = LeadId(resolve(session, RecordKind.LEAD, "lead-2"))
+        outcome = standing_outcome(session, lead_id)
     store.close()
+    assert history["leads"].num_rows == N_LEADS
+    assert history["decisions"].num_rows == N_LEADS - 2
+    assert outcome is not None
+    assert outcome.value == Money(100, "USD")
