@@ -26,7 +26,7 @@ from serving.usecases.tenancy import new_key, prepare_store
 
 KEY_FILE = "demo.key"
 REP_EFFECT = 1.5
-"""Reps differ half as much again as in the usual market, so that 12,000 leads show it."""
+"""Reps differ more than in the usual market, so that 12,000 leads show it."""
 
 
 def register(app: typer.Typer) -> None:
