@@ -59,8 +59,7 @@ class CsvRows:
         """
         self._source = source
         self._lines = Lines(source, encoding)
-        for _ in range(skip_lines):
-            next(self._lines, None)
+        self._lines.skip(skip_lines)
         self._delimiter = delimiter or self._sniffed()
         self._records = self._read()
         self.header = self._header()
@@ -127,11 +126,10 @@ class CsvRows:
                 while True:
                     first = lines.begin_record()
                     row = next(reader)
-                    if lines.spoilt or lines.cut is not None:
-                        spoilt = lines.spoilt_since(first) or self._cut_in_row()
-                        if spoilt is not None:
-                            yield self._spoilt(first, spoilt, row)
-                            continue
+                    spoilt = lines.spoilt_since(first) or lines.cut_in_line()
+                    if spoilt is not None:
+                        yield self._spoilt(first, spoilt, row)
+                        continue
                     if row:
                         yield first, row
             except StopIteration:
@@ -140,8 +138,9 @@ class CsvRows:
                 yield self._broken(first, _explained(str(error)))
             except RecordTooLong:
                 yield Refusal(first, "", _TOO_LONG, [lines.taken[0].rstrip("\r\n")])
-        if lines.cut is not None:
-            yield Refusal(lines.number + 1, "", lines.cut, ())
+        cut = lines.cut()
+        if cut is not None:
+            yield Refusal(lines.number + 1, "", cut, ())
 
     def _spoilt(self, first: int, reason: str, row: list[str]) -> Refusal:
         """Refuse the record; lines that a spoilt first line swallowed come again."""
@@ -159,23 +158,13 @@ class CsvRows:
             reason = f"{reason} The lines to {last} are left out with it."
         return Refusal(first, "", reason, [lines.taken[0].rstrip("\r\n")])
 
-    def _cut_in_row(self) -> str | None:
-        if self._lines.cut is None or self._lines.taken[-1].endswith(("\n", "\r")):
-            return None
-        return self._lines.cut
-
     def _sniffed(self) -> str:
         """The delimiter under which the first lines agree on the most columns."""
-        lines = self._lines
-        lines.begin_record()
-        first = next(lines, "")
-        hint = first.strip().lower()
+        sample = self._lines.peek(_SNIFFED_LINES)
+        hint = sample[0].strip().lower() if sample else ""
         if hint.startswith("sep=") and len(hint) == len("sep=,"):
+            self._lines.skip(1)
             return hint[-1]
-        for _ in range(_SNIFFED_LINES):
-            next(lines, None)
-        sample = list(lines.taken)
-        lines.give_back(sample)
         widths = {mark: _width(sample, mark) for mark in _DELIMITERS}
         return max(_DELIMITERS, key=lambda mark: widths[mark])
 

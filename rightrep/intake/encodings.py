@@ -32,6 +32,7 @@ _HIGH = re.compile(rb"[\x80-\xff]")
 _LETTERS = re.compile(rb"[A-Za-z\x80-\xff]")
 _GB2312_RUNS = re.compile(rb"(?:[\xa1-\xa9\xb0-\xf7][\xa1-\xfe])+")
 _NEARLY_ALL = 0.97
+_CHARACTERS_PER_MISTAKE = 2
 _LATIN_SHARE = 0.25
 _HANGUL_END = 0xC9
 _ENOUGH_PAIRS = 12
@@ -57,7 +58,7 @@ def known_encoding(name: str) -> str:
     """
     try:
         codec = codecs.lookup(name.strip())
-        codec.decode(b"")
+        "".encode(codec.name)
     except (LookupError, TypeError, ValueError) as error:
         raise InvalidInput(
             f"{name!r} is not an encoding.",
@@ -86,7 +87,7 @@ def found_encoding(blocks: Callable[[], Iterator[bytes]]) -> str:
     if wide := _wide(first):
         return wide
     sample = next((block for block in blocks() if not block.isascii()), b"")
-    if _fits(sample, "utf-8"):
+    if _fits(sample, "utf-8") or _is_damaged_utf8(sample):
         return "utf-8-sig"
     return _guessed(_telling_lines(sample))
 
@@ -108,6 +109,14 @@ def _fits(sample: bytes, encoding: str) -> bool:
     except UnicodeError:
         return False
     return True
+
+
+def _is_damaged_utf8(sample: bytes) -> bool:
+    """Far more characters than mistakes; text in other encodings is all mistakes."""
+    text = sample.decode("utf-8", errors=ERRORS)
+    mistakes = text.count(MARK)
+    characters = sum(not character.isascii() for character in text) - mistakes
+    return characters >= _CHARACTERS_PER_MISTAKE * mistakes
 
 
 def _telling_lines(sample: bytes) -> bytes:

@@ -90,13 +90,14 @@ class JsonRows:
             if line is None:
                 break
             self._characters = lines.characters
-            spoilt = lines.spoilt_since(number)
+            spoilt = lines.spoilt_since(number) or lines.cut_in_line()
             if spoilt is not None:
                 yield Refusal(number, "", spoilt, [line.strip()])
             elif line.strip():
                 yield _record(number, line)
-        if lines.cut is not None:
-            yield Refusal(lines.number + 1, "", lines.cut, ())
+        cut = lines.cut()
+        if cut is not None:
+            yield Refusal(lines.number + 1, "", cut, ())
 
     def _of_array(
         self, source: Source, encoding: str

@@ -4,6 +4,7 @@ import codecs
 import io
 from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 
 from rightrep.intake.encodings import ERRORS, MARK
 from rightrep.intake.source import FileCut, Source
@@ -30,7 +31,6 @@ class Lines(Iterator[str]):
         number: Number of the line given last; the first is 1.
         taken: Lines given since the record began.
         spoilt: Reasons against lines by number.
-        cut: Why the file ended before its end, or None.
         characters: Characters given so far.
     """
 
@@ -38,7 +38,7 @@ class Lines(Iterator[str]):
         self.number = 0
         self.taken: list[str] = []
         self.spoilt: dict[int, str] = {}
-        self.cut: str | None = None
+        self._cut: str | None = None
         self.characters = 0
         self._encoding = encoding
         self._again: deque[str] = deque()
@@ -53,6 +53,33 @@ class Lines(Iterator[str]):
             StopIteration: The file has ended.
             RecordTooLong: The record has too many lines or characters.
         """
+        line = self._line()
+        self.taken.append(line)
+        if (
+            len(self.taken) > RECORD_LINES
+            or self.characters - self._record_begun > RECORD_CHARACTERS
+        ):
+            raise RecordTooLong
+        return line
+
+    def peek(self, count: int) -> list[str]:
+        """The next lines, at most ``count``, which stay the next."""
+        lines = list(islice(iter(self._line_or_none, None), count))
+        self.give_back(lines)
+        return lines
+
+    def skip(self, count: int) -> None:
+        """Step over lines."""
+        for _ in range(count):
+            self._line_or_none()
+
+    def _line_or_none(self) -> str | None:
+        try:
+            return self._line()
+        except StopIteration:
+            return None
+
+    def _line(self) -> str:
         if self._again:
             line = self._again.popleft()
             self.number += 1
@@ -61,13 +88,7 @@ class Lines(Iterator[str]):
             self.number += 1
             if MARK in line or len(line) > LINE_CHARACTERS:
                 line = self._spoil(line)
-        self.taken.append(line)
         self.characters += len(line)
-        if (
-            len(self.taken) > RECORD_LINES
-            or self.characters - self._record_begun > RECORD_CHARACTERS
-        ):
-            raise RecordTooLong
         return line
 
     def begin_record(self) -> int:
@@ -98,6 +119,17 @@ class Lines(Iterator[str]):
         span = range(first, self.number + 1)
         return next((self.spoilt[n] for n in span if n in self.spoilt), None)
 
+    def cut_in_line(self) -> str | None:
+        """Why the line given last breaks off, told once; None when it is whole."""
+        if self._cut is None or self.taken[-1].endswith(("\n", "\r")):
+            return None
+        return self.cut()
+
+    def cut(self) -> str | None:
+        """Why the file ended before its end, told once; None when it did not."""
+        reason, self._cut = self._cut, None
+        return reason
+
     def _spoil(self, line: str) -> str:
         if len(line) > LINE_CHARACTERS:
             self.spoilt[self.number] = (
@@ -117,7 +149,7 @@ class Lines(Iterator[str]):
             for block in source.blocks():
                 yield decoder.decode(block)
         except FileCut as cut:
-            self.cut = cut.reason
+            self._cut = cut.reason
         yield decoder.decode(b"", final=True)
 
 

@@ -1,12 +1,11 @@
 """A file on disk as bytes: plain or gzipped, never more than it says, never a bomb."""
 
-import gzip
 import io
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from rightrep.errors import InvalidInput
 
@@ -16,6 +15,7 @@ BOMB_RATIO = 200
 """Real exports expand 5 to 50 times; only repeated bytes expand further than this."""
 
 _GZIP = b"\x1f\x8b"
+_GZIP_BITS = 16 + zlib.MAX_WBITS
 
 
 class FileCut(Exception):
@@ -35,12 +35,8 @@ class Source:
 
     def __init__(self, raw: BinaryIO) -> None:
         self._raw = raw
-        self._given = 0
         self._gzipped = raw.read(2) == _GZIP
         raw.seek(0)
-        self._stream: BinaryIO = raw
-        if self._gzipped:
-            self._stream = cast("BinaryIO", gzip.GzipFile(fileobj=raw))
 
     @property
     def consumed(self) -> int:
@@ -48,33 +44,44 @@ class Source:
         return self._raw.tell()
 
     def blocks(self) -> Iterator[bytes]:
-        """The unpacked bytes from here on.
+        """The unpacked bytes, from the start.
 
         Raises:
-            FileCut: The compressed stream is cut, damaged or a bomb.
+            FileCut: The compressed stream is cut, damaged or a bomb; what came before
+                was given.
         """
-        while block := self._block():
-            self._given += len(block)
-            if self._is_bomb():
+        packed = iter(lambda: self._raw.read(BLOCK_BYTES), b"")
+        if not self._gzipped:
+            yield from packed
+            return
+        given = 0
+        for block in _unpacked(packed):
+            given += len(block)
+            if given > max(BOMB_BYTES, BOMB_RATIO * self.consumed):
                 raise FileCut(
                     f"The file expands more than {BOMB_RATIO} times, as only a "
                     "decompression bomb does. Import it unpacked if it is real."
                 )
             yield block
 
-    def _block(self) -> bytes:
-        try:
-            return self._stream.read(BLOCK_BYTES)
-        except EOFError:
-            reason = "The compressed file ends early. Copy it again."
-        except (zlib.error, gzip.BadGzipFile):
-            reason = "The compressed file is damaged. Copy it again."
-        raise FileCut(reason)
 
-    def _is_bomb(self) -> bool:
-        if not self._gzipped or self._given < BOMB_BYTES:
-            return False
-        return self._given > BOMB_RATIO * max(self.consumed, 1)
+def _unpacked(packed: Iterator[bytes]) -> Iterator[bytes]:
+    """Gzip members one after the other; ``gzip`` would lose the block before a cut."""
+    inflate = zlib.decompressobj(_GZIP_BITS)
+    try:
+        for block in packed:
+            waiting = block
+            while waiting:
+                if inflate.eof:
+                    inflate = zlib.decompressobj(_GZIP_BITS)
+                unpacked = inflate.decompress(waiting, BLOCK_BYTES)
+                if unpacked:
+                    yield unpacked
+                waiting = inflate.unconsumed_tail or inflate.unused_data.lstrip(b"\0")
+    except zlib.error:
+        raise FileCut("The compressed file is damaged. Copy it again.") from None
+    if not inflate.eof:
+        raise FileCut("The compressed file ends early. Copy it again.")
 
 
 @contextmanager

@@ -18,6 +18,8 @@ from rightrep.intake.source import BLOCK_BYTES, BOMB_BYTES, BOMB_RATIO
 
 UNPACKED_BYTES = 4 << 30
 STRINGS_BYTES = 256 << 20
+SPARSE_CELLS = 30_000_000
+CELLS_PER_BYTE = 20
 _LOCAL_HEADER = struct.Struct("<26xHH")
 _SHEET = re.compile(r"xl/worksheets/[^/]+\.xml", re.IGNORECASE)
 _STRINGS = "xl/sharedstrings.xml"
@@ -33,12 +35,10 @@ class Extent:
     Attributes:
         rows: Number of the last row.
         columns: Number of the last column; 26 when it is Z or before.
-        strings_bytes: Size of the table of shared texts.
     """
 
     rows: int
     columns: int
-    strings_bytes: int
 
     @property
     def cells(self) -> int:
@@ -64,16 +64,27 @@ def checked_package(path: Path) -> Extent:
 
 def _extent(raw: BinaryIO, parts: dict[str, zipfile.ZipInfo]) -> Extent:
     _refuse_bombs(parts)
-    strings = parts.get(_STRINGS)
-    if strings is not None:
-        for _ in _inflated(raw, strings):
+    if _STRINGS in parts:
+        for _ in _inflated(raw, parts[_STRINGS]):
             pass
-    rows = columns = 1
+    extent = Extent(1, 1)
     for name, part in parts.items():
         if _SHEET.fullmatch(name):
-            more_rows, more_columns = _sheet_extent(_inflated(raw, part))
-            rows, columns = max(rows, more_rows), max(columns, more_columns)
-    return Extent(rows, columns, strings.file_size if strings is not None else 0)
+            sheet = _sheet_extent(_inflated(raw, part))
+            _refuse_far_cells(sheet, part)
+            extent = max(extent, sheet, key=lambda each: each.cells)
+    return extent
+
+
+def _refuse_far_cells(sheet: Extent, part: zipfile.ZipInfo) -> None:
+    """A cell at XFD1048576 makes readers spread out 17 billion empty ones."""
+    if sheet.cells > max(SPARSE_CELLS, CELLS_PER_BYTE * part.file_size):
+        raise InvalidInput(
+            f"A sheet has a cell far from the others: it reaches row {sheet.rows:,} "
+            "and holds little.",
+            field="path",
+            remedy="Delete the empty rows and columns, or save the sheet as CSV.",
+        )
 
 
 def _refuse_bombs(parts: dict[str, zipfile.ZipInfo]) -> None:
@@ -89,7 +100,7 @@ def _refuse_bombs(parts: dict[str, zipfile.ZipInfo]) -> None:
         raise _bomb(f"its texts expand to {strings.file_size / 2**20:.0f} MiB")
 
 
-def _sheet_extent(blocks: Iterator[bytes]) -> tuple[int, int]:
+def _sheet_extent(blocks: Iterator[bytes]) -> Extent:
     rows, columns, rest = 1, _NARROW_COLUMNS, b""
     for block in blocks:
         text = rest + block
@@ -97,7 +108,7 @@ def _sheet_extent(blocks: Iterator[bytes]) -> tuple[int, int]:
         wide = set(_WIDE.findall(text))
         columns = max([columns, *map(_column_number, wide)])
         rest = text[-256:]
-    return rows, columns
+    return Extent(rows, columns)
 
 
 def _column_number(letters: bytes) -> int:
