@@ -21,6 +21,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    func,
     null,
     or_,
     select,
@@ -36,7 +37,6 @@ from rightrep.store.rates import Rates, get_rates
 from rightrep.store.session import ReadSession
 from rightrep.store.sets import any_of
 from rightrep.store.tenants import get_tenant
-from rightrep.store.versions import in_force
 
 FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
 
@@ -297,34 +297,49 @@ def _in_order(table: pa.Table) -> pa.Table:
 
 
 def _open() -> "Select[Any]":
-    leads, versions = schema.leads, schema.lead_versions
+    leads, owned, versions = schema.leads, schema.ownership, schema.lead_versions
     as_of: BindParameter[datetime] = bindparam("as_of", type_=leads.c.created_at.type)
-    ids = (
-        select(leads.c.lead_id)
-        .outerjoin_from(
-            leads,
-            schema.ownership,
-            and_(
-                schema.ownership.c.tenant_id == leads.c.tenant_id,
-                schema.ownership.c.lead_id == leads.c.lead_id,
-            ),
+    # One pass: SQLite would look through all versions in force once for each lead.
+    rank = func.row_number().over(
+        partition_by=leads.c.lead_id,
+        order_by=(versions.c.valid_from.desc(), versions.c.recorded_at.desc()),
+    )
+    known = (
+        select(
+            *(leads.c[name] for name in _LEAD),
+            *(versions.c[name] for name in _ATTRIBUTES),
+            rank.label("rank"),
+        )
+        .select_from(
+            leads.outerjoin(
+                owned,
+                and_(
+                    owned.c.tenant_id == leads.c.tenant_id,
+                    owned.c.lead_id == leads.c.lead_id,
+                ),
+            ).outerjoin(
+                versions,
+                and_(
+                    versions.c.tenant_id == leads.c.tenant_id,
+                    versions.c.lead_id == leads.c.lead_id,
+                    versions.c.valid_from <= as_of,
+                    versions.c.recorded_at <= as_of,
+                ),
+            )
         )
         .where(
             of_tenant(leads),
             leads.c.created_at <= as_of,
             _no_owner(as_of),
             ~_closed(as_of).exists(),
-            ~_merged(as_of).exists(),
+            leads.c.lead_id.not_in(_merged(as_of)),
         )
+        .subquery()
     )
-    known = in_force(versions, ids).subquery()
     return (
-        select(
-            *(leads.c[name] for name in _LEAD), *(known.c[name] for name in _ATTRIBUTES)
-        )
-        .outerjoin_from(leads, known, known.c.lead_id == leads.c.lead_id)
-        .where(of_tenant(leads), leads.c.lead_id.in_(ids))
-        .order_by(leads.c.created_at, leads.c.lead_id)
+        select(*(known.c[name] for name in (*_LEAD, *_ATTRIBUTES)))
+        .where(known.c.rank == 1)
+        .order_by(known.c.created_at, known.c.lead_id)
     )
 
 
@@ -361,10 +376,9 @@ def _closed(as_of: "BindParameter[datetime]") -> "Select[Any]":
 
 def _merged(as_of: "BindParameter[datetime]") -> "Select[Any]":
     merges = schema.merges
-    return select(merges.c.merge_id).where(
+    return select(merges.c.merged_id).where(
         of_tenant(merges),
         merges.c.kind == RecordKind.LEAD.value,
-        merges.c.merged_id == schema.leads.c.lead_id,
         merges.c.merged_at <= as_of,
         merges.c.undone_at.is_(None) | (merges.c.undone_at > as_of),
     )

@@ -277,7 +277,7 @@ ownership_events = Table(
     UniqueConstraint("tenant_id", "lead_id", "revision"),
     CheckConstraint("revision > 0", name="revision"),
     tenants_own("leads", "lead_id"),
-    Index(None, "tenant_id", "happened_at"),
+    Index(None, "tenant_id", "lead_id", "happened_at"),
 )
 
 # A lead that was dropped keeps its row, without owner, so that revisions go on.

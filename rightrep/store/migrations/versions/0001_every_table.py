@@ -498,7 +498,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('tenant_id', 'event_id', name=op.f('pk_ownership_events')),
     sa.UniqueConstraint('tenant_id', 'lead_id', 'revision', name=op.f('uq_ownership_events_tenant_id_lead_id_revision'))
     )
-    op.create_index(op.f('ix_ownership_events_tenant_id_happened_at'), 'ownership_events', ['tenant_id', 'happened_at'], unique=False)
+    op.create_index(op.f('ix_ownership_events_tenant_id_lead_id_happened_at'), 'ownership_events', ['tenant_id', 'lead_id', 'happened_at'], unique=False)
     op.create_table('plan_lines',
     sa.Column('tenant_id', types.Key(), nullable=False),
     sa.Column('plan_id', types.Key(), nullable=False),
@@ -666,7 +666,7 @@ def downgrade() -> None:
     op.drop_table('price_lists')
     op.drop_table('plan_reps')
     op.drop_table('plan_lines')
-    op.drop_index(op.f('ix_ownership_events_tenant_id_happened_at'), table_name='ownership_events')
+    op.drop_index(op.f('ix_ownership_events_tenant_id_lead_id_happened_at'), table_name='ownership_events')
     op.drop_table('ownership_events')
     op.drop_index(op.f('ix_ownership_tenant_id_owner'), table_name='ownership')
     op.drop_table('ownership')
