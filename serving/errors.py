@@ -33,7 +33,7 @@ STATUS: Mapping[type[errors.RightRepError], tuple[int, str]] = {
     errors.InfeasiblePlan: (422, "infeasible-plan"),
     errors.SolverStopped: (503, "solver-stopped"),
     errors.TooFewOutcomes: (409, "too-few-outcomes"),
-    errors.ModelUnavailable: (503, "model-unavailable"),
+    errors.ModelUnavailable: (409, "model-unavailable"),
     errors.StoreUnavailable: (503, "store-unavailable"),
     errors.RightRepError: (500, "internal-error"),
 }
