@@ -18,11 +18,13 @@ class Contacts:
 
     Attributes:
         seen: Decisions and touches; key ``customer * n_reps + rep``.
+        by_customer: The same, by customer.
         wins: +1 and -1 of known wins; same key.
         n_reps: Reps by whose codes the keys are made.
     """
 
     seen: Log
+    by_customer: Log
     wins: Tally
     n_reps: int
 
@@ -50,11 +52,12 @@ class Contacts:
         )
         given = key(decisions.lead, decisions.rep)
         subject, at, change = decisions.results.win_changes()
+        seen = np.concatenate([given, touched])
+        seen_at = np.concatenate([decisions.known_at, known])
+        customer = np.where(seen >= 0, seen // max(width, 1), -1)
         return cls(
-            Log.of(
-                np.concatenate([given, touched]),
-                np.concatenate([decisions.known_at, known]),
-            ),
+            Log.of(seen, seen_at),
+            Log.of(customer, seen_at),
             Tally.of(given[subject], at, [change.astype(np.float64)]),
             width,
         )

@@ -45,7 +45,7 @@ def lead_inputs(own: Own, known: Known, lead: IntArray, at: IntArray) -> dict[st
         **_attributes(own.leads, known, version, at),
         **_own_fields(own.leads, known, version),
         **_behaviour(own.leads, lead, at),
-        **_customer(own.leads, lead, at),
+        **_customer(own, lead, at),
         **_shares(own, known, lead, version, at),
     }
 
@@ -142,8 +142,8 @@ def _behaviour(leads: LeadFacts, lead: IntArray, at: IntArray) -> dict[str, Floa
     }
 
 
-def _customer(leads: LeadFacts, lead: IntArray, at: IntArray) -> dict[str, FloatArray]:
-    before = at - 1
+def _customer(own: Own, lead: IntArray, at: IntArray) -> dict[str, FloatArray]:
+    leads, before = own.leads, at - 1
     customer = leads.customer[lead]
     created = leads.created_at[lead]
     arrivals = leads.arrivals.count(customer, before) - (created <= before)
@@ -157,6 +157,9 @@ def _customer(leads: LeadFacts, lead: IntArray, at: IntArray) -> dict[str, Float
     won = take(leads.won.known_at, leads.won.last(customer, before), NEVER)
     return {
         "customer_leads": arrivals.astype(np.float64),
+        "customer_contacts": own.contacts.by_customer.count(customer, before).astype(
+            np.float64
+        ),
         "customer_wins": wins,
         "days_since_customer_lead": days_between(
             take(leads.arrivals.known_at, previous, NEVER), at

@@ -212,6 +212,7 @@ _BEHAVIOUR = (
 
 _CUSTOMER = (
     _count("customer_leads", "earlier leads of this customer"),
+    _count("customer_contacts", "earlier contacts of any rep with this customer"),
     _count("customer_wins", "earlier wins with this customer"),
     _since(
         "days_since_customer_lead",

@@ -12,7 +12,7 @@ from features.encoders import CategoryEncoder
 from features.known import Own
 from features.lead_facts import TEXTS
 from features.lead_inputs import as_numbers, as_texts
-from features.market import lead_version
+from features.market import lead_version, window_end
 from features.recipe import Recipe
 from rightrep.errors import TooFewOutcomes
 
@@ -26,6 +26,21 @@ _LEAST_STATED = 0.02  # an own field stated by fewer decided leads is left out
 _MOST_OWN_CATEGORIES = 50  # a text with more of them is a note, not a category
 _OWN_SHARE = 0.9  # of an own field's values that have to be of one type
 _BANDS = 5
+_SPREAD_OF_RATES = 0.2  # rates of reps and segments differ by about a fifth
+_FEWEST_PRIOR, _MOST_PRIOR = 10.0, 300.0
+
+
+def usual_prior(won_share: float) -> float:
+    """Judged decisions at which a rate counts as much as what it is shrunk toward.
+
+    The normal-normal rule: variance of one decision, p (1 - p), over the variance of
+    true rates, taken to be (0.2 p)^2; kept in [10, 300].
+
+    Args:
+        won_share: Share of decisions won, in (0, 1).
+    """
+    prior = (1.0 - won_share) / (_SPREAD_OF_RATES**2 * won_share)
+    return float(np.clip(prior, _FEWEST_PRIOR, _MOST_PRIOR))
 
 
 def usual_time_to_win(own: Own, at: int) -> int:
@@ -77,12 +92,23 @@ def learn_recipe(
     return Recipe(
         label_window_days=window,
         zone=zone,
+        prior_leads=usual_prior(_won_share(own, at, window, zone)),
         categories=_categories(texts),
         own_numbers=numbers,
         own_categories=categories,
         deal_bands=_edges(take(own.leads.numbers["deal_value"], version, np.nan)),
         size_bands=_edges(take(own.leads.numbers["company_size"], version, np.nan)),
     )
+
+
+def _won_share(own: Own, at: int, days: int, zone: str) -> float:
+    """Share of judged decisions won as of ``at``, by one half and one half apart."""
+    decisions = own.decisions
+    end = window_end(decisions.decided_at, days, zone)
+    judged = np.flatnonzero((end <= at) & (decisions.known_at <= at))
+    when = np.full(judged.size, at, dtype=np.int64)
+    won = decisions.results.won_by(judged, when, end[judged])
+    return float((won.sum() + 0.5) / (judged.size + 1.0))
 
 
 def take_text(texts: pd.Index, code: IntArray) -> pd.Series:

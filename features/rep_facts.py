@@ -46,6 +46,8 @@ class RepFacts:
         holding_limit: Leads; float64 (n_versions,), missing for no limit.
         given: Decisions, by rep.
         ended: Decisions whose lead the rep no longer has open, by rep.
+        given_to_all: Decisions, under key 0.
+        ended_of_all: Decisions whose lead is no longer open, under key 0.
         response: Log hours to first touch, and count; by rep.
         response_of_all: The same over all reps.
         satisfaction: Survey scores, and count; by rep.
@@ -61,6 +63,8 @@ class RepFacts:
     holding_limit: FloatArray
     given: Log
     ended: Log
+    given_to_all: Log
+    ended_of_all: Log
     response: Tally
     response_of_all: Tally
     satisfaction: Tally
@@ -86,6 +90,7 @@ class RepFacts:
             half_life_days: Age at which a response or a survey counts half.
         """
         versions = history.rep_versions
+        anybody = np.where(decisions.rep >= 0, _EVERYBODY, -1)
         touched = _responses(history.activities, leads, decisions, ids)
         surveyed = _surveys(history.activities, leads, decisions, ids)
         tallies = [
@@ -113,6 +118,8 @@ class RepFacts:
             holding_limit=versions["holding_limit"].to_numpy(np.float64),
             given=Log.of(decisions.rep, decisions.known_at),
             ended=Log.of(decisions.rep, decisions.end_at),
+            given_to_all=Log.of(anybody, decisions.known_at),
+            ended_of_all=Log.of(anybody, decisions.end_at),
             response=tallies[0],
             response_of_all=tallies[1],
             satisfaction=tallies[2],

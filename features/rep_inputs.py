@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from features.as_of import FloatArray, IntArray, Tally, take
+from features.as_of import FloatArray, IntArray, Log, Tally, take
 from features.known import Known
 from rightrep.errors import InvalidInput
 
@@ -56,22 +56,32 @@ def rep_inputs(
     reps = known.reps
     version = reps.version(rep, at)
     rates = known.ratings.rates(rep, reps.team.at(version), at)
-    before = at - 1
-    given = reps.given.count(rep, before)
+    everybody = np.full(rep.size, _EVERYBODY, dtype=np.int64)
     inputs = {
         "at": at,
         "prior_leads": known.recipe.prior_leads,
         **rates,
-        "given_7d": reps.given.within(rep, before, 7).astype(np.float64),
-        "given_30d": reps.given.within(rep, before, 30).astype(np.float64),
-        "open_leads": (given - reps.ended.count(rep, at)).astype(np.float64),
-        "days_since_given": reps.given.since(rep, before),
-        "holding_limit": take(reps.holding_limit, version, np.nan),
+        **_loads("", reps.given, reps.ended, rep, at),
+        **_loads("_to_all", reps.given_to_all, reps.ended_of_all, everybody, at),
         "hired_on": take(reps.hired_on, version, np.iinfo(np.int64).min),
         **_means("response", reps.response, reps.response_of_all, rep, at),
         **_means("survey", reps.satisfaction, reps.satisfaction_of_all, rep, at),
     }
     return inputs, RepRows(rep, at, version, rates["rep_residual_rate"])
+
+
+def _loads(
+    suffix: str, given: Log, ended: Log, key: IntArray, at: IntArray
+) -> dict[str, FloatArray]:
+    """Leads given in windows before the instant, and those still open."""
+    before = at - 1
+    still = given.count(key, before) - ended.count(key, at)
+    counts = {
+        f"given_7d{suffix}": given.within(key, before, 7),
+        f"given_30d{suffix}": given.within(key, before, 30),
+        f"open_leads{suffix.replace('to', 'of')}": still,
+    }
+    return {name: count.astype(np.float64) for name, count in counts.items()}
 
 
 def _means(

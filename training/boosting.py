@@ -1,6 +1,6 @@
 """LightGBM as it is used here: one set of parameters, the same trees every time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,40 @@ from features.columns import Column, Float32Array
 
 if TYPE_CHECKING:
     import lightgbm as lgb
+
+
+_SIZES = ((500_000, 31, 16), (100_000, 15, 8))
+_ROWS_TO_SHARE = 50_000  # below, threads wait for one another longer than they work
+
+
+DOUBT = 0.3
+"""What a split's gain counts in columns that are doubted."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Belief:
+    """What is believed of columns before any row is seen.
+
+    Attributes:
+        rising: Names of columns in which the chance may only rise.
+        doubted: Names of columns whose splits must gain more than others to be taken.
+    """
+
+    rising: frozenset[str] = frozenset()
+    doubted: frozenset[str] = frozenset()
+
+    def to_lightgbm(self, columns: Sequence[Column]) -> dict[str, Any]:
+        """In LightGBM's own words, for those columns."""
+        names = [column.name for column in columns]
+        words: dict[str, Any] = {}
+        if self.rising.intersection(names):
+            words["monotone_constraints"] = [int(n in self.rising) for n in names]
+            words["monotone_constraints_method"] = "intermediate"
+        if self.doubted.intersection(names):
+            words["feature_contri"] = [
+                DOUBT if name in self.doubted else 1.0 for name in names
+            ]
+        return words
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,18 +70,21 @@ class Trees:
     Attributes:
         n_trees: Most trees; positive.
         learning_rate: Shrinkage of each tree; in (0, 1].
-        n_leaves: Most leaves of a tree; at least 2.
+        n_leaves: Most leaves of a tree that looks at the lead; at least 2.
+        n_pair_leaves: Most leaves of a tree that looks at lead and rep; at least 2.
         min_rows: Fewest rows in a leaf; positive.
         l2: Penalty on leaf values; not negative.
         column_share: Share of columns each tree looks at; in (0, 1].
         patience: Trees without improvement after which to stop; positive.
-        n_threads: Threads; 0 takes all. The trees do not depend on it.
+        n_threads: Threads; 0 takes all where there are rows enough to share out, and
+            one where there are not. The trees do not depend on it.
         seed: Seed of every draw.
     """
 
     n_trees: int = 600
     learning_rate: float = 0.05
-    n_leaves: int = 15
+    n_leaves: int = 7
+    n_pair_leaves: int = 4
     min_rows: int = 40
     l2: float = 5.0
     column_share: float = 0.7
@@ -55,8 +92,17 @@ class Trees:
     n_threads: int = 0
     seed: int = 0
 
-    def to_lightgbm(self) -> dict[str, Any]:
-        """In LightGBM's own words."""
+    @classmethod
+    def usual(cls, n_rows: int) -> "Trees":
+        """Larger trees where there are more rows to fill them."""
+        for at_least, leaves, pair_leaves in _SIZES:
+            if n_rows >= at_least:
+                return cls(n_leaves=leaves, n_pair_leaves=pair_leaves)
+        return cls()
+
+    def to_lightgbm(self, n_rows: int) -> dict[str, Any]:
+        """In LightGBM's own words, for that many rows."""
+        few = self.n_threads == 0 and n_rows < _ROWS_TO_SHARE
         return {
             "objective": "binary",
             "learning_rate": self.learning_rate,
@@ -67,7 +113,7 @@ class Trees:
             "cat_l2": 20.0,
             "cat_smooth": 20.0,
             "min_data_per_group": self.min_rows,
-            "num_threads": self.n_threads,
+            "num_threads": 1 if few else self.n_threads,
             "seed": self.seed,
             "deterministic": True,
             "force_row_wise": True,
@@ -82,7 +128,8 @@ def fit_booster(
     trees: Trees,
     *,
     stop: Rows | None = None,
-    rising: Sequence[str] = (),
+    start: "lgb.Booster | None" = None,
+    belief: Belief | None = None,
 ) -> "lgb.Booster":
     """Fit trees; with ``stop``, only as many as help on those later rows.
 
@@ -92,17 +139,13 @@ def fit_booster(
         trees: Parameters.
         stop: Later rows that decide how many trees there are; ``trees.n_trees``
             without.
-        rising: Names of columns in which the chance may only rise.
+        start: Trees over the same columns to begin with; new ones come on top of them.
+        belief: What is believed of the columns.
     """
-    import lightgbm as lgb  # noqa: PLC0415  (2 s that only training has to spend)
+    import lightgbm as lgb
 
-    constraints = [int(column.name in set(rising)) for column in columns]
-    parameters = trees.to_lightgbm()
-    if any(constraints):
-        parameters |= {
-            "monotone_constraints": constraints,
-            "monotone_constraints_method": "intermediate",
-        }
+    parameters = trees.to_lightgbm(rows.won.size)
+    parameters |= (belief or Belief()).to_lightgbm(columns)
     names = [f"c{k}" for k in range(len(columns))]  # any text is a name for us
     codes = [name for name, one in zip(names, columns, strict=True) if one.categorical]
 
@@ -119,14 +162,14 @@ def fit_booster(
         )
 
     data = dataset(rows, None)
-    if stop is None:
-        return lgb.train(parameters, data, num_boost_round=trees.n_trees)
+    patience: Callable[..., Any] = lgb.early_stopping(trees.patience, verbose=False)
     return lgb.train(
         parameters,
         data,
         num_boost_round=trees.n_trees,
-        valid_sets=[dataset(stop, data)],
-        callbacks=[lgb.early_stopping(trees.patience, verbose=False)],
+        valid_sets=None if stop is None else [dataset(stop, data)],
+        init_model=start,
+        callbacks=None if stop is None else [patience],
     )
 
 
@@ -141,12 +184,17 @@ def from_text(text: str) -> "lgb.Booster":
     Raises:
         ValueError: It is not the text of a booster.
     """
-    import lightgbm as lgb  # noqa: PLC0415
+    import lightgbm as lgb
 
     try:
         return lgb.Booster(model_str=text)
     except lgb.basic.LightGBMError as error:
         raise ValueError(str(error)) from error
+
+
+def text_of(booster: "lgb.Booster") -> str:
+    """LightGBM's own text of a booster, of the trees that helped."""
+    return str(booster.model_to_string())
 
 
 def widened(text: str, n_columns: int) -> str:

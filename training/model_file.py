@@ -18,7 +18,7 @@ from features.columns import Column, Contract, Side
 from features.profiles import contract_of
 from features.recipe import Recipe
 from rightrep.errors import InvalidInput, ModelUnavailable
-from training.boosting import Trees, from_text
+from training.boosting import Trees, from_text, text_of
 from training.calibration import BetaCalibration
 from training.evaluation import Gain
 from training.lead_slices import LeadSlices
@@ -47,10 +47,10 @@ def save_model(model: ConversionModel, path: Path) -> str:
         raise InvalidInput("Set the model's origin before saving it.", field="origin")
     texts = {
         _CARD: json.dumps(_card(model, origin), indent=1, sort_keys=True),
-        _PAIR: model.pair_.booster.model_to_string(num_iteration=-1),
-        _LEAD: model.lead_.booster.model_to_string(num_iteration=-1),
+        _PAIR: text_of(model.pair_.booster),
+        _LEAD: text_of(model.lead_.booster),
         **{
-            _slice_name(k): booster.model_to_string(num_iteration=-1)
+            _slice_name(k): text_of(booster)
             for k, booster in enumerate(origin.slices.boosters)
         },
     }
@@ -101,7 +101,7 @@ def _card(model: ConversionModel, origin: Origin) -> dict[str, Any]:
         "n_rows": origin.n_rows,
         "n_won": origin.n_won,
         "slices_since": origin.slices.since.tolist(),
-        "trees": asdict(model.trees or Trees()),
+        "trees": asdict(model.trees or Trees.usual(origin.n_rows)),
         "fewest_of_each": model.fewest_of_each,
         "reps_differ": model.reps_differ_,
         "gain": asdict(model.gain_),

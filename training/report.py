@@ -100,4 +100,4 @@ def _rep_only(rows: TrainingRows, trees: Trees) -> FloatArray:
         won=rows.labels.won,
         weight=rows.labels.weight,
     )
-    return try_part(alone, reps, trees)[1]
+    return try_part(alone, reps, trees).chance

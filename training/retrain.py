@@ -53,16 +53,16 @@ def train(
         label_window_days: Days after a decision in which a win counts; the usual time
             to win when not given.
         zone: IANA zone of the tenant.
-        trees: Parameters of the boosters.
+        trees: Parameters of the boosters; by the number of rows when not given.
 
     Raises:
         TooFewOutcomes: There is not enough to learn from.
     """
-    trees = trees or Trees()
     rows = training_rows(
         history, as_of, label_window_days=label_window_days, zone=zone, trees=trees
     )
     labels = rows.labels
+    trees = trees or Trees.usual(labels.n_rows)
     model = ConversionModel(rows.contract, trees=trees)
     model.fit(rows.columns, labels.won, sample_weight=labels.weight, rep=labels.rep)
     data_hash = rows.data_hash()

@@ -79,9 +79,8 @@ def training_rows(
     known = Known.of(history, recipe, own)
     contract = contract_of(recipe)
     of_leads = _lead_rows(known, at, len(contract.of(Side.LEAD)))
-    slices = fit_slices(
-        own, recipe, at, contract.of(Side.LEAD), of_leads, trees or Trees()
-    )
+    trees = trees or Trees.usual(labels.n_rows)
+    slices = fit_slices(own, recipe, at, contract.of(Side.LEAD), of_leads, trees)
     known = known.rated(_p_lead(slices, known, of_leads))
     others = rep_and_pair_rows(known, labels.lead, labels.rep, labels.decided_at)
     columns = np.hstack([of_leads[labels.decision], others])
