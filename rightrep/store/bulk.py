@@ -4,7 +4,7 @@
 a test holds the two together, since the store does not know the features.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -31,111 +31,15 @@ from rightrep.domain.ids import LeadId
 from rightrep.domain.money import minor_digits
 from rightrep.store import schema
 from rightrep.store.aliases import RecordKind
-from rightrep.store.arrow import DAY, FLOAT, INT, TEXT, TIME, read_table
+from rightrep.store.arrow import FLOAT, INT, TIME, read_table
 from rightrep.store.guard import of_tenant, of_tenant_by_scan
+from rightrep.store.layouts import ATTRIBUTES, LAYOUTS, LEAD, MERGE, Types
 from rightrep.store.rates import Rates, get_rates
 from rightrep.store.session import ReadSession
 from rightrep.store.sets import any_of
 from rightrep.store.tenants import get_tenant
 
 FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
-
-_Types = Mapping[str, pa.DataType]
-
-_LEAD: _Types = {"lead_id": TEXT, "customer_id": TEXT, "created_at": TIME}
-_ATTRIBUTES: _Types = {
-    "valid_from": TIME,
-    "recorded_at": TIME,
-    "industry": TEXT,
-    "company_size": FLOAT,
-    "region": TEXT,
-    "language": TEXT,
-    "product": TEXT,
-    "budget_minor": INT,
-    "budget_currency": TEXT,
-    "deal_value_minor": INT,
-    "deal_value_currency": TEXT,
-    "channel": TEXT,
-    "campaign": TEXT,
-    "stage": TEXT,
-    "grade": TEXT,
-    "attributes": TEXT,
-}
-_REP_ATTRIBUTES: _Types = {
-    "rep_id": TEXT,
-    "valid_from": TIME,
-    "recorded_at": TIME,
-    "team": TEXT,
-    "manager": TEXT,
-    "region": TEXT,
-    "languages": TEXT,
-    "products": TEXT,
-    "industries": TEXT,
-    "hired_on": DAY,
-    "holding_limit": FLOAT,
-    "intake_per_day": FLOAT,
-    "weight": FLOAT,
-    "status": TEXT,
-}
-_DECISION: _Types = {
-    "decision_id": TEXT,
-    "lead_id": TEXT,
-    "rep_id": TEXT,
-    "decided_at": TIME,
-    "recorded_at": TIME,
-    "policy": TEXT,
-    "cause": TEXT,
-    "propensity": FLOAT,
-    "p_convert": FLOAT,
-}
-_OUTCOME: _Types = {
-    "event_id": TEXT,
-    "lead_id": TEXT,
-    "decision_id": TEXT,
-    "result": TEXT,
-    "closed_at": TIME,
-    "recorded_at": TIME,
-    "value_minor": INT,
-    "value_currency": TEXT,
-    "replaces": TEXT,
-}
-_ACTIVITY: _Types = {
-    "lead_id": TEXT,
-    "rep_id": TEXT,
-    "kind": TEXT,
-    "happened_at": TIME,
-    "recorded_at": TIME,
-    "result": TEXT,
-    "score": FLOAT,
-}
-_OWNERSHIP: _Types = {
-    "lead_id": TEXT,
-    "kind": TEXT,
-    "owner": TEXT,
-    "previous_owner": TEXT,
-    "happened_at": TIME,
-    "revision": INT,
-}
-_MERGE: _Types = {
-    "lead_id": TEXT,
-    "survivor_id": TEXT,
-    "merged_at": TIME,
-    "undone_at": TIME,
-}
-_LAYOUTS: Mapping[str, tuple[Table, str, _Types]] = {
-    "leads": (schema.leads, "created_at", _LEAD),
-    "lead_versions": (
-        schema.lead_versions,
-        "recorded_at",
-        {"lead_id": TEXT, **_ATTRIBUTES},
-    ),
-    "reps": (schema.reps, "created_at", {"rep_id": TEXT, "created_at": TIME}),
-    "rep_versions": (schema.rep_versions, "recorded_at", _REP_ATTRIBUTES),
-    "decisions": (schema.decisions, "recorded_at", _DECISION),
-    "outcomes": (schema.outcomes, "recorded_at", _OUTCOME),
-    "activities": (schema.activities, "recorded_at", _ACTIVITY),
-    "ownership": (schema.ownership_events, "happened_at", _OWNERSHIP),
-}
 
 
 def read_history(
@@ -155,7 +59,7 @@ def read_history(
         NotFound: The tenant was never made.
     """
     until = FOREVER if recorded_until is None else recorded_until
-    tables = {name: _read(session, *layout, until) for name, layout in _LAYOUTS.items()}
+    tables = {name: _read(session, *layout, until) for name, layout in LAYOUTS.items()}
     tables["merges"] = _read_merges(session, until)
     tables["rep_versions"] = _midnight(tables["rep_versions"], "hired_on")
     return _readable(session, tables)
@@ -190,7 +94,7 @@ def read_history_of(
     every = session.execute(_WITH_CUSTOMERS, named).scalars().all()
     ids = {"ids": sorted({*lead_ids, *every})}
     tables = {
-        name: read_table(session, query, _LAYOUTS[name][2], ids)
+        name: read_table(session, query, LAYOUTS[name][2], ids)
         for name, query in _OF_LEADS.items()
     }
     return _readable(session, tables)
@@ -210,7 +114,7 @@ def open_leads(session: ReadSession, *, as_of: datetime) -> pa.Table:
     Raises:
         NotFound: The tenant was never made.
     """
-    table = read_table(session, _OPEN, {**_LEAD, **_ATTRIBUTES}, {"as_of": as_of})
+    table = read_table(session, _OPEN, {**LEAD, **ATTRIBUTES}, {"as_of": as_of})
     rates = get_rates(session, get_tenant(session).currency)
     for name in ("budget", "deal_value"):
         table = _in_currency(table, name, "valid_from", rates)
@@ -218,7 +122,7 @@ def open_leads(session: ReadSession, *, as_of: datetime) -> pa.Table:
 
 
 def _read(
-    session: ReadSession, table: Table, known_at: str, types: _Types, until: datetime
+    session: ReadSession, table: Table, known_at: str, types: Types, until: datetime
 ) -> pa.Table:
     mine = of_tenant(table) if session.is_postgresql else of_tenant_by_scan(table)
     query = select(*(table.c[name] for name in types)).where(mine)
@@ -242,7 +146,7 @@ def _read_merges(session: ReadSession, until: datetime) -> pa.Table:
     query = select(
         table.c.merged_id, table.c.survivor_id, table.c.merged_at, undone_at
     ).where(of_tenant(table), table.c.kind == RecordKind.LEAD.value)
-    return read_table(session, _until(query, table.c.merged_at, until), _MERGE)
+    return read_table(session, _until(query, table.c.merged_at, until), MERGE)
 
 
 def _in_currency(table: pa.Table, name: str, at: str, rates: Rates) -> pa.Table:
@@ -306,8 +210,8 @@ def _open() -> "Select[Any]":
     )
     known = (
         select(
-            *(leads.c[name] for name in _LEAD),
-            *(versions.c[name] for name in _ATTRIBUTES),
+            *(leads.c[name] for name in LEAD),
+            *(versions.c[name] for name in ATTRIBUTES),
             rank.label("rank"),
         )
         .select_from(
@@ -337,7 +241,7 @@ def _open() -> "Select[Any]":
         .subquery()
     )
     return (
-        select(*(known.c[name] for name in (*_LEAD, *_ATTRIBUTES)))
+        select(*(known.c[name] for name in (*LEAD, *ATTRIBUTES)))
         .where(known.c.rank == 1)
         .order_by(known.c.created_at, known.c.lead_id)
     )
@@ -406,7 +310,7 @@ _WITH_CUSTOMERS = (
 
 
 def _of_leads(name: str) -> "Select[Any]":
-    table, _, types = _LAYOUTS[name]
+    table, _, types = LAYOUTS[name]
     return select(*(table.c[column] for column in types)).where(
         of_tenant(table), table.c.lead_id.in_(any_of("ids"))
     )

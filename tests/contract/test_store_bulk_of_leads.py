@@ -4,7 +4,8 @@ from rightrep.domain.ids import CustomerId
 from rightrep.store.bulk import read_history, read_history_of
 from rightrep.store.engine import Store
 from rightrep.store.leads import LeadRecord, save_leads
-from tests.contract.test_store_bulk import ACME, NOON, add_leads, market
+from tests.contract.test_store_bulk import market
+from tests.store_records import ACME, NOON, add_leads
 
 __all__ = ["market"]
 
