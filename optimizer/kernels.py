@@ -344,3 +344,86 @@ def relax(cost: IntArray, distance: IntArray) -> bool:
         if not lowered:
             return True
     return False
+
+
+@njit(cache=True, nogil=True)
+def nearest_pairs(
+    value: NDArray[np.floating],
+    eligible: BoolArray,
+    price: FloatArray,
+    n_nearest: int,
+    active: BoolArray,
+) -> None:
+    """Mark the reps who are worth most to each lead after prices.
+
+    Args:
+        value: Expected value; float32 or float64 (n_leads, n_reps).
+        eligible: Allowed pairs; bool (n_leads, n_reps).
+        price: Price of one slot; float64 (n_reps,), finite.
+        n_nearest: Reps to mark per lead, at most; positive.
+        active: Modified in place: True where marked; bool (n_leads, n_reps).
+    """
+    n_leads, n_reps = eligible.shape
+    best = np.empty(n_nearest)
+    best_rep = np.empty(n_nearest, np.int64)
+    for i in range(n_leads):
+        n_kept = 0
+        for j in range(n_reps):
+            if not eligible[i, j]:
+                continue
+            profit = value[i, j] - price[j]
+            if n_kept == n_nearest and profit <= best[n_kept - 1]:
+                continue
+            place = min(n_kept, n_nearest - 1)
+            n_kept = place + 1
+            while place > 0 and best[place - 1] < profit:
+                best[place] = best[place - 1]
+                best_rep[place] = best_rep[place - 1]
+                place -= 1
+            best[place] = profit
+            best_rep[place] = j
+        for place in range(n_kept):
+            active[i, best_rep[place]] = True
+
+
+@njit(cache=True, nogil=True)
+def add_paying_pairs(
+    value: NDArray[np.floating],
+    eligible: BoolArray,
+    rep_of: IntArray,
+    scale: float,
+    price: IntArray,
+    active: BoolArray,
+) -> int:
+    """Mark pairs that would pay more at these prices than where their lead is.
+
+    Values are rounded to whole units as in ``exchange_costs``.
+
+    Args:
+        value: Expected value; float32 or float64 (n_leads, n_reps).
+        eligible: Allowed pairs; bool (n_leads, n_reps).
+        rep_of: The plan; int64 (n_leads,), -1 for unassigned.
+        scale: Units per value; positive.
+        price: Price of each rep and, after them, of being unassigned, in units; int64,
+            at least (n_reps + 1,).
+        active: Modified in place: True where marked; bool (n_leads, n_reps).
+
+    Returns:
+        How many pairs were marked: 0 proves the plan.
+    """
+    n_leads, n_reps = eligible.shape
+    n_marked = 0
+    for i in range(n_leads):
+        here = rep_of[i]
+        if here >= 0:
+            profit = np.int64(np.rint(np.float64(value[i, here]) * scale)) - price[here]
+        else:
+            profit = -1 - price[n_reps]
+        for j in range(n_reps):
+            if not eligible[i, j] or active[i, j]:
+                continue
+            units = np.int64(np.rint(np.float64(value[i, j]) * scale))
+            if units - price[j] > profit:
+                active[i, j] = True
+                n_marked += 1
+    return n_marked

@@ -133,11 +133,17 @@ def prices_of(problem: Problem, limits: Limits, sharing: Sharing) -> Prices:
     )
 
 
-def bound_within(problem: Problem, limits: Limits, prices: Prices) -> float:
+def bound_within(
+    problem: Problem,
+    limits: Limits,
+    prices: Prices,
+    quality_price: FloatArray | None = None,
+) -> float:
     """A value that no sharing within the limits exceeds, whatever the prices.
 
     ``verify.bound`` for limits on groups and on the number of leads given: every limit
-    is relaxed at its price, and every lead chooses for itself. In float64.
+    is relaxed at its price, and every lead chooses for itself. In float64. With quality
+    prices it bounds the plans within bands on quality shares (``optimizer.quality``).
     """
     own = prices.rep
     total = 0.0
@@ -148,7 +154,7 @@ def bound_within(problem: Problem, limits: Limits, prices: Prices) -> float:
     if limits.n_given is not None:
         total += prices.stay * (problem.n_leads - limits.n_given)
     return total + profits(
-        problem.value, problem.eligible, prices.rep, stay=-prices.stay
+        problem, prices.rep, stay=-prices.stay, quality_price=quality_price
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.kernels import best_profit
-from optimizer.problem import UNASSIGNED, BoolArray, FloatArray, IntArray, Plan, Problem
+from optimizer.problem import UNASSIGNED, FloatArray, IntArray, Plan, Problem
 
 BLOCK_LEADS = 8192
 """Leads whose profits are held at once."""
@@ -64,24 +64,42 @@ def bound(problem: Problem, shadow_price: FloatArray) -> float:
     price = np.ascontiguousarray(shadow_price, dtype=np.float64)
     slots = problem.capacity @ np.maximum(price, 0.0)
     owed = problem.floor @ np.maximum(-price, 0.0)
-    return float(slots - owed + profits(problem.value, problem.eligible, price))
+    return float(slots - owed + profits(problem, price))
 
 
 def profits(
-    value: NDArray[np.floating],
-    eligible: BoolArray,
+    problem: Problem,
     price: FloatArray,
     *,
     stay: float = 0.0,
+    quality_price: FloatArray | None = None,
 ) -> float:
-    """Sum over leads of the best value after prices, ``stay`` where that is better."""
+    """Sum over leads of the best value after prices, ``stay`` where that is better.
+
+    Args:
+        problem: The batch.
+        price: Price of one slot; float64 (n_reps,), finite.
+        stay: Profit of a lead that stays unassigned.
+        quality_price: Price of a unit of the lead's quality; float64 (n_reps,), finite.
+    """
     total = 0.0
-    for start in range(0, value.shape[0], BLOCK_LEADS):
+    for start in range(0, problem.n_leads, BLOCK_LEADS):
         block = slice(start, start + BLOCK_LEADS)
-        profit = np.empty(value[block].shape[0])
-        best_profit(value[block], eligible[block], price, profit)
+        value = net_of_quality(problem, quality_price, block)
+        profit = np.empty(value.shape[0])
+        best_profit(value, problem.eligible[block], price, profit)
         total += float(np.maximum(profit, stay).sum())
     return total
+
+
+def net_of_quality(
+    problem: Problem, quality_price: FloatArray | None, block: slice
+) -> NDArray[np.floating]:
+    """Values of a block of leads after paying for their quality."""
+    value = problem.value[block]
+    if quality_price is None or problem.quality is None:
+        return value
+    return value - np.multiply.outer(problem.quality[block], quality_price)
 
 
 def gap(problem: Problem, plan: Plan, bound: float) -> float:

@@ -159,14 +159,16 @@ class InfeasiblePlan(RightRepError):
         reachable: int,
         reps: Sequence[int] = (),
         remedies: Sequence[str] = (),
+        reason: str | None = None,
     ) -> None:
         advice = " ".join(remedies) or (
             "Lower a floor, widen eligibility or wait for more leads."
         )
-        super().__init__(
+        reason = reason or (
             f"Load floors owe {owed} leads to {len(reps)} reps who can be given "
-            f"{reachable} at most. {advice}"
+            f"{reachable} at most."
         )
+        super().__init__(f"{reason} {advice}")
         self.owed = owed
         self.reachable = reachable
         self.reps = tuple(reps)
