@@ -36,6 +36,9 @@ _SQLITE_PRAGMAS = (
 )
 
 
+_UNDEFINED_TABLE = "42P01"
+
+
 class Store:
     """One database; connects when first used, safe to share between threads."""
 
@@ -201,9 +204,19 @@ def _answering() -> Iterator[None]:
     except PoolTimeout as error:
         raise StoreUnavailable("Every connection to the database is busy.") from error
     except DBAPIError as error:
+        if _lacks_tables(error):
+            raise StoreUnavailable(
+                "The database has no tables, or those of another version: it was not "
+                "migrated. Every `rightrep` command that writes does that first."
+            ) from error
         if not _is_away(error):
             raise
         raise StoreUnavailable(f"The database does not answer: {error.orig}") from error
+
+
+def _lacks_tables(error: DBAPIError) -> bool:
+    sqlstate = getattr(error.orig, "sqlstate", None)
+    return sqlstate == _UNDEFINED_TABLE or str(error.orig).startswith("no such table")
 
 
 def _is_away(error: DBAPIError) -> bool:

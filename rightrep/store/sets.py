@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 import orjson
@@ -53,11 +53,15 @@ def batches(items: Sequence[Item], size: int = BATCH) -> Iterator[Sequence[Item]
 
 def digest(body: Mapping[str, object]) -> str:
     """A hash of a body, the same for equal bodies; 24 hex digits."""
-    text = orjson.dumps(body, default=_plain, option=orjson.OPT_SORT_KEYS)
+    # Passed through, since an instant is the same in every zone, and its text is not.
+    option = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
+    text = orjson.dumps(body, default=_plain, option=option)
     return hashlib.blake2b(text, digest_size=12).hexdigest()
 
 
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return to_micros(value)
+    if isinstance(value, date):
+        return value.isoformat()
     raise TypeError(f"{type(value).__name__} has no place in a body.")

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import delete, func, select
@@ -93,6 +94,15 @@ def test_the_same_id_with_another_body_is_refused(store: Store) -> None:
             record_activity(session, replace(call(lead_id), score=1.0))
         with pytest.raises(KeyReused):
             record_activity(session, replace(call(lead_id), note="another"))
+
+
+def test_the_same_instant_in_another_zone_is_the_same_message(store: Store) -> None:
+    with store.write(ACME) as session:
+        (lead_id,) = add_leads(session, 1)
+        record_outcome(session, won(lead_id))
+        there = won(lead_id).closed_at.astimezone(ZoneInfo("Asia/Shanghai"))
+
+        assert not record_outcome(session, replace(won(lead_id), closed_at=there))
 
 
 def test_one_call_may_tell_the_same_thing_twice_but_not_two_things(

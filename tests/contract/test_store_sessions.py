@@ -211,6 +211,13 @@ def test_a_store_says_whether_it_is_there(store: Store) -> None:
         Store("sqlite:////nonexistent/folder/store.db").ping()
 
 
+def test_a_database_without_tables_says_what_to_do(store: Store) -> None:
+    gone = text("select name from gone where tenant_id = :the_tenant")
+
+    with pytest.raises(StoreUnavailable, match="migrated"), store.read(ACME) as session:
+        session.execute(gone)
+
+
 def test_names_do_not_leak_into_error_messages(store: Store) -> None:
     wrong = text("select :name, nothing from tenants where tenant_id = :the_tenant")
 
