@@ -123,7 +123,7 @@ def shrunk_difference(
 
 @feature(
     Side.REP,
-    unit="log hours",
+    unit="difference of log hours",
     meaning="how much slower than others the rep makes first contact",
     missing="no lead was ever given to anybody",
 )

@@ -97,6 +97,7 @@ class ConversionModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         trees: Trees | None = None,
         fewest_of_each: int = FEWEST_OF_EACH,
         refit: bool = True,
+        by_rep_anyway: bool = False,
     ) -> None:
         """Set the parameters.
 
@@ -106,11 +107,14 @@ class ConversionModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             fewest_of_each: Fewest won, and lost, rows to learn from.
             refit: Whether the trees are fitted once more to all rows, the later ones
                 included, after these have decided everything else.
+            by_rep_anyway: Whether to answer by rep even where reps do not measurably
+                differ; for comparisons.
         """
         self.contract = contract
         self.trees = trees
         self.fewest_of_each = fewest_of_each
         self.refit = refit
+        self.by_rep_anyway = by_rep_anyway
         self.origin: Origin | None = None
 
     @property
@@ -174,11 +178,12 @@ class ConversionModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self, lead: Part, pair: Part, alone: Rows, rows: Rows
     ) -> tuple[Part, Part | None]:
         """What answers, its trees fitted to all rows unless told otherwise."""
+        by_rep = self.reps_differ_ or self.by_rep_anyway
         if not self.refit:
-            return lead, pair if self.reps_differ_ else None
+            return lead, pair if by_rep else None
         trees, more = self._trees(rows.won.size)
         lead = fit_again(lead, alone, self._contract.of(Side.LEAD), trees)
-        if not self.reps_differ_:
+        if not by_rep:
             return lead, None
         columns = self._contract.columns
         return lead, fit_again(pair, rows, columns, more, start=lead, belief=BELIEF)

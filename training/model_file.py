@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.as_of import FloatArray
 from features.columns import Column, Contract, Side
 from features.profiles import contract_of
 from features.recipe import Recipe
@@ -183,3 +184,19 @@ def _slices(
     since = np.array(card["slices_since"], dtype=np.int64)
     boosters = [from_text(texts[_slice_name(k)]) for k in range(since.size)]
     return LeadSlices.of(since, boosters, contract.of(Side.LEAD))
+
+
+class Chances:
+    """What MLflow loads: frames of feature rows in, chances out."""
+
+    def __init__(self, model: ConversionModel) -> None:
+        self._model = model
+
+    def predict(self, rows: pd.DataFrame) -> FloatArray:
+        """Chance to win of each row, in [0, 1]; float64 (n_rows,)."""
+        return self._model.predict_proba(rows)[:, 1]
+
+
+def _load_pyfunc(path: str) -> Chances:
+    """MLflow calls this by its name; see ``training.registry``."""
+    return Chances(load_model(Path(path)))

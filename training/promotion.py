@@ -1,28 +1,19 @@
-"""Whether a challenger takes the champion's place: a pure function of two reports.
-
-Both reports are on the challenger's later decisions, which neither was trained on. The
-challenger must not be worse by more than the margin in log loss, and must be
-calibrated: its mean prediction within ``MOST_BIAS`` standard errors of what happened.
-"""
+"""Champion or challenger: a rule over two reports, with its reason."""
 
 from dataclasses import dataclass
-from math import sqrt
 
 from training.evaluation import Metrics
 
-MARGIN = 0.002
-"""Log loss, in nats, by which a challenger may be worse than the champion."""
-
-MOST_BIAS = 4.0
-"""Standard errors by which the mean prediction may miss the share won."""
+MOST_OFF = 0.02
+"""How far mean prediction and share won may be apart, at least."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a challenger.
+    """Whether the challenger becomes champion.
 
     Attributes:
-        promoted: Whether it takes the champion's place.
+        promoted: Whether it does.
         reason: Why, in a sentence.
     """
 
@@ -33,43 +24,41 @@ class Verdict:
 def judge(
     challenger: Metrics, champion: Metrics | None, *, n_unseen: int | None = None
 ) -> Verdict:
-    """Decide between a challenger and the champion.
+    """Promote a challenger that predicts later decisions no worse than the champion.
+
+    Its log loss must be at most the champion's, and its mean prediction at most
+    ``MOST_OFF`` from the share won, or at most as far as the champion's.
 
     Args:
-        challenger: Its metrics on later decisions.
+        challenger: Metrics on decisions that neither model was fitted to.
         champion: The champion's on the same decisions; None when there is none, or
-            none that it was not fitted to.
-        n_unseen: How many later decisions the champion was not fitted to, where they
-            are too few to compare on.
+            nothing to compare it on.
+        n_unseen: Decisions there are to compare on, where these are too few.
     """
-    error = sqrt(
-        max(challenger.p_mean * (1 - challenger.p_mean), 1e-12)
-        / max(challenger.n_rows, 1)
-    )
-    bias = abs(challenger.p_mean - challenger.won_share) / error
-    if bias > MOST_BIAS:
+    if n_unseen is not None:
         return Verdict(
-            False,
-            f"It predicts {challenger.p_mean:.1%} where {challenger.won_share:.1%} "
-            f"were won, {bias:.1f} standard errors off.",
+            promoted=False,
+            reason=f"The champion stays: only {n_unseen} judged decisions are new to "
+            "it, too few to compare on.",
         )
-    if champion is None and n_unseen is None:
-        return Verdict(True, "There was no champion.")
     if champion is None:
+        return Verdict(promoted=True, reason="There is no champion to beat.")
+    losses = f"log loss {challenger.log_loss:.4f} against {champion.log_loss:.4f}"
+    if challenger.log_loss > champion.log_loss:
         return Verdict(
-            True,
-            f"It is calibrated and has seen more; only {n_unseen} later decisions are "
-            "new to the champion, too few to compare on.",
+            promoted=False, reason=f"It predicts later decisions worse: {losses}."
         )
-    worse = challenger.log_loss - champion.log_loss
-    if worse > MARGIN:
+    off, allowed = _off(challenger), max(MOST_OFF, _off(champion))
+    if off > allowed:
         return Verdict(
-            False,
-            f"Its log loss is {worse:.4f} higher than the champion's on the same "
-            f"{challenger.n_rows:,} decisions; {MARGIN} is allowed.",
+            promoted=False,
+            reason=f"Its chances are {off:.3f} off the share won, more than the "
+            f"{allowed:.3f} allowed.",
         )
     return Verdict(
-        True,
-        f"Its log loss is {-worse:+.4f} lower than the champion's on the same "
-        f"{challenger.n_rows:,} decisions, and it is calibrated.",
+        promoted=True, reason=f"It predicts later decisions at least as well: {losses}."
     )
+
+
+def _off(metrics: Metrics) -> float:
+    return abs(metrics.p_mean - metrics.won_share)

@@ -1,11 +1,12 @@
-"""The only module that knows MLflow: runs, registered models, the champion's alias.
+"""MLflow: every training is a run, every model a version. Nothing else imports it.
 
-MLflow is where data scientists look; serving never does. It reads the path and hash
-that a use case publishes in the store, and works when MLflow is away.
+The serving process does not: it reads the path and the hash that are published in the
+store. MLflow's state is not global here, so threads and tests do not meet in it.
 """
 
 import logging
 import os
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,130 +14,218 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.report import TrainingReport
+from rightrep.errors import InvalidInput
+from training.evaluation import Bin, Metrics
 from training.retrain import TrainedModel
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from mlflow import MlflowClient
+    from mlflow.models import ModelSignature
 
 CHAMPION = "champion"
-REQUIREMENTS = ["lightgbm", "numpy", "scikit-learn"]
-"""Given to MLflow, which would start a process to guess them."""
+"""Alias of the version in use."""
+
+REQUIREMENTS = (
+    "numpy",
+    "pandas",
+    "scipy",
+    "scikit-learn",
+    "lightgbm",
+    "numba",
+    "orjson",
+)
+"""What a logged model needs; MLflow would start a process to find out, for 20 s."""
+
+_SQLITE = "sqlite:///"
+_NOISY = ("mlflow", "alembic")
 
 
 def log_training(trained: TrainedModel, *, tracking_uri: str, experiment: str) -> str:
-    """Log a training run and register its model.
+    """Log a training as a run and register its model.
+
+    The run has parameters, metrics, the hash of the data, a calibration plot, the
+    columns' importances and the model's file; the model has a signature.
 
     Args:
-        trained: Model, file and report.
-        tracking_uri: MLflow's store: a server's URL, or a database of its own.
-        experiment: Name of the experiment and of the registered model.
+        trained: The model and its report.
+        tracking_uri: Where MLflow keeps its runs: ``sqlite:///PATH`` or a server.
+        experiment: Name of the experiment, and of the registered model.
 
     Returns:
-        Version of the registered model, unique within ``experiment``.
+        The model's version.
+
+    Raises:
+        InvalidInput: MLflow is not installed.
     """
-    with _mlflow(tracking_uri) as mlflow:
-        mlflow.set_experiment(experiment)
-        with mlflow.start_run() as run:
-            mlflow.log_params(_parameters(trained.report))
-            mlflow.log_metrics(_metrics(trained.report))
-            mlflow.set_tag("sha256", trained.sha256)
-            mlflow.set_tag("found", trained.report.in_words())
-            mlflow.log_dict(trained.report.importances, "importances.json")
-            mlflow.log_figure(calibration_figure(trained.report), "calibration.png")
-            mlflow.log_artifact(str(trained.path), "model_file")
-            info = mlflow.lightgbm.log_model(
-                trained.model.booster,
-                name="model",
-                signature=_signature(mlflow, trained),
-                registered_model_name=experiment,
-                pip_requirements=REQUIREMENTS,
-            )
-            client = mlflow.MlflowClient()
-            version = str(info.registered_model_version)
-            client.set_model_version_tag(experiment, version, "run_id", run.info.run_id)
-    return version
+    with _client(tracking_uri) as client:
+        run_id = client.create_run(
+            _experiment(client, tracking_uri, experiment)
+        ).info.run_id
+        _log_report(client, run_id, trained)
+        source = _log_model(client, run_id, trained)
+        client.set_terminated(run_id)
+        _ensure_registered(client, experiment)
+        made = client.create_model_version(
+            experiment, source, run_id, tags={"sha256": trained.sha256}
+        )
+        return str(made.version)
 
 
 def set_champion(version: str, *, tracking_uri: str, experiment: str) -> None:
-    """Move the alias ``champion`` to a version."""
-    with _mlflow(tracking_uri) as mlflow:
-        mlflow.MlflowClient().set_registered_model_alias(experiment, CHAMPION, version)
+    """Move the alias ``champion`` to a version.
+
+    Raises:
+        InvalidInput: MLflow is not installed, or has no such version.
+    """
+    with _client(tracking_uri) as client:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            client.set_registered_model_alias(experiment, CHAMPION, version)
+        except MlflowException as error:
+            raise InvalidInput(
+                f"MLflow has no version {version!r} of {experiment!r}.", field="version"
+            ) from error
 
 
-def calibration_figure(report: TrainingReport) -> "Figure":
-    """Predicted against observed chance, by tenth of the predictions."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5, 5), layout="constrained")
-    axes = figure.subplots()
-    predicted = [one.p_mean for one in report.calibration]
-    observed = [one.won_share for one in report.calibration]
-    error = [2 * one.error for one in report.calibration]
-    top = max([*predicted, *observed, 0.01]) * 1.1
-    axes.plot([0, top], [0, top], color="0.7", linewidth=1)
-    axes.errorbar(predicted, observed, yerr=error, fmt="o-", capsize=3)
-    axes.set(
-        xlabel="predicted chance",
-        ylabel="share won",
-        title="Calibration on later decisions",
-        xlim=(0, top),
-        ylim=(0, top),
-    )
-    return figure
+@contextmanager
+def _client(tracking_uri: str) -> Iterator["MlflowClient"]:
+    """A client that keeps quiet about itself and calls nobody."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    with warnings.catch_warnings():
+        # Its warnings are about SQLAlchemy 2.1 and about a pip that our own
+        # environment does not have; neither is the caller's to act upon.
+        warnings.simplefilter("ignore")
+        try:
+            from mlflow import MlflowClient
+        except ImportError as error:
+            raise InvalidInput(
+                "MLflow is not installed.", remedy="Install RightRep's extra 'train'."
+            ) from error
+        if tracking_uri.startswith(_SQLITE):
+            _folder(tracking_uri).mkdir(parents=True, exist_ok=True)
+        with _quiet():
+            yield MlflowClient(tracking_uri, registry_uri=tracking_uri)
 
 
-def _parameters(report: TrainingReport) -> dict[str, Any]:
-    return {
+@contextmanager
+def _quiet() -> Iterator[None]:
+    loggers = [logging.getLogger(name) for name in _NOISY]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _folder(tracking_uri: str) -> Path:
+    return Path(tracking_uri.removeprefix(_SQLITE)).absolute().parent
+
+
+def _experiment(client: "MlflowClient", tracking_uri: str, name: str) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
+    place = None
+    if tracking_uri.startswith(_SQLITE):
+        place = (_folder(tracking_uri) / "mlflow" / name).as_uri()
+    return str(client.create_experiment(name, artifact_location=place))
+
+
+def _ensure_registered(client: "MlflowClient", name: str) -> None:
+    if not client.search_registered_models(f"name = '{name}'"):
+        client.create_registered_model(name)
+
+
+def _log_report(client: "MlflowClient", run_id: str, trained: TrainedModel) -> None:
+    report = trained.report
+    parameters = {
         "as_of": report.as_of.isoformat(),
         "label_window_days": report.label_window_days,
+        "n_rows": report.n_rows,
+        "n_won": report.n_won,
         "columns_version": report.columns_version,
         "data_hash": report.data_hash,
         "reps_differ": report.reps_differ,
     }
+    for name, value in parameters.items():
+        client.log_param(run_id, name, value)
+    for name, value in _numbers(trained).items():
+        client.log_metric(run_id, name, value)
+    client.set_tag(run_id, "found", report.in_words())
+    client.log_dict(run_id, report.importances, "importances.json")
+    client.log_figure(run_id, calibration_plot(report.calibration), "calibration.png")
 
 
-def _metrics(report: TrainingReport) -> dict[str, float]:
-    found: dict[str, float] = {
-        "n_rows": report.n_rows,
-        "n_won": report.n_won,
-        "gain_mean": report.gain.mean,
-        "gain_low": report.gain.low,
-        "gain_high": report.gain.high,
+def _numbers(trained: TrainedModel) -> dict[str, float]:
+    report = trained.report
+    sets: dict[str, Metrics] = {
+        "lead_only": report.lead_only,
+        "rep_only": report.rep_only,
+        "pair": report.pair,
     }
-    for name in ("lead_only", "rep_only", "pair"):
-        for key, value in asdict(getattr(report, name)).items():
-            found[f"{name}_{key}"] = float(value)
-    return found
+    numbers = {
+        f"{name}.{field}": float(value)
+        for name, metrics in sets.items()
+        for field, value in asdict(metrics).items()
+    }
+    return numbers | {f"gain.{k}": float(v) for k, v in asdict(report.gain).items()}
 
 
-def _signature(mlflow: Any, trained: TrainedModel) -> Any:  # noqa: ANN401
+def _log_model(client: "MlflowClient", run_id: str, trained: TrainedModel) -> str:
+    """Log the model so that MLflow can load it, without pickle; its place."""
+    import mlflow.pyfunc
+
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "model"
+        mlflow.pyfunc.save_model(
+            place,
+            loader_module="training.model_file",
+            data_path=str(trained.path),
+            signature=_signature(trained),
+            pip_requirements=list(REQUIREMENTS),
+        )
+        client.log_artifacts(run_id, str(place), "model")
+    return f"{client.get_run(run_id).info.artifact_uri}/model"
+
+
+def _signature(trained: TrainedModel) -> "ModelSignature":
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+
     contract = trained.model.contract
-    if contract is None:
-        raise ValueError("A trained model has a contract.")
-    columns = [
-        mlflow.types.ColSpec("float", name, required=False) for name in contract.names
+    names: list[str] = [] if contract is None else contract.names
+    columns: list[Any] = [
+        ColSpec(DataType.float, name, required=False) for name in names
     ]
-    output = mlflow.types.Schema([mlflow.types.ColSpec("double", "p_convert")])
-    return mlflow.models.ModelSignature(mlflow.types.Schema(columns), output)
+    return ModelSignature(
+        inputs=Schema(columns), outputs=Schema([ColSpec(DataType.double, "p_convert")])
+    )
 
 
-@contextmanager
-def _mlflow(tracking_uri: str) -> Iterator[Any]:
-    """MLflow at one store, without its banners and without its questions to Git."""
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import mlflow
-        import mlflow.lightgbm
+def calibration_plot(bins: tuple[Bin, ...]) -> "Figure":
+    """Predicted against observed, by tenths of the predictions."""
+    from matplotlib.figure import Figure
 
-        for name in ("mlflow", "alembic"):
-            logging.getLogger(name).setLevel(logging.ERROR)
-        embedded = tracking_uri.startswith("sqlite:///")
-        if embedded:
-            folder = Path(tracking_uri.removeprefix("sqlite:///")).parent
-            folder.mkdir(parents=True, exist_ok=True)
-        mlflow.set_tracking_uri(tracking_uri)
-        mlflow.set_registry_uri(tracking_uri)
-        yield mlflow
+    figure = Figure(figsize=(5, 5), layout="constrained")
+    axes = figure.subplots()
+    p = [one.p_mean for one in bins]
+    top = 1.1 * max([*p, *(one.won_share for one in bins)])
+    axes.plot([0, top], [0, top], color="0.7", linewidth=1)
+    axes.errorbar(
+        p,
+        [one.won_share for one in bins],
+        yerr=[1.96 * one.error for one in bins],
+        fmt="o",
+        capsize=3,
+    )
+    axes.set(
+        xlabel="predicted chance",
+        ylabel="share won",
+        title="Later decisions, by tenths",
+    )
+    return figure
