@@ -27,7 +27,7 @@ DEFAULT_REGION = "CN"
 MOST_NUMBERS = 10
 _LONGEST = 128
 _FILLING = str.maketrans("", "", " -.()\u00a0\u2010\u2011\u2012\u2013")
-_SEVERAL = re.compile(r"[;,/|\n、，；]|\s+or\s+|或", re.IGNORECASE)
+_SEVERAL = re.compile(r"[,/|\n、，；]|;(?!ext=)|\s+or\s+|或", re.IGNORECASE)
 _EXTENSION = re.compile(r"\s*(?:转|轉|分机|分機|内线|內線)\s*[:：]?\s*(\d{1,8})$")
 _DASHED_EXTENSION = re.compile(r"(\(?0\d{2,3}\)?[- ]?\d{7,8})-(\d{1,6})")
 _TYPES = (
@@ -92,13 +92,13 @@ def phone_problem(text: str, region: str = DEFAULT_REGION) -> str | None:
 @lru_cache(maxsize=1 << 15)
 def _points(text: str, region: str) -> tuple[ContactPoint, ...]:
     plain = unicodedata.normalize("NFKC", text).strip()
-    whole = _e164(plain, region)
-    if whole is not None:
-        return (ContactPoint(PointKind.PHONE, whole),)
     parts = [part.strip() for part in _SEVERAL.split(plain) if part.strip()]
     if len(parts) > 1:
         found = [_point(part, region) for part in parts[:MOST_NUMBERS]]
         return tuple(dict.fromkeys(found))
+    whole = _e164(plain, region)
+    if whole is not None:
+        return (ContactPoint(PointKind.PHONE, whole),)
     matches = phonenumbers.PhoneNumberMatcher(plain, region)
     inside = [_formatted(match.number) for _, match in zip(range(10), matches)]  # noqa: B905
     if inside:

@@ -94,7 +94,8 @@ def typed(kind: Kind, canonical: Canonical, style: Style) -> TypedBatch:
             continue
         columns[name] = _values(field, cells, style, label, problems)
     refused = [
-        canonical.batch.refuse(canonical.rows[k], why) for k, why in problems.items()
+        canonical.batch.refuse(canonical.rows[k], why)
+        for k, why in sorted(problems.items())
     ]
     keep = [k for k in range(len(canonical.rows)) if k not in problems]
     if problems:
@@ -239,9 +240,13 @@ def _plain_number(value: Decimal) -> float | int:
 
 def _check_range(field: Field, value: float) -> None:
     if field.lowest is not None and value < field.lowest:
-        raise Refused(f"{field.name} must be {field.lowest:,g} or more.")
+        raise Refused(f"{field.name} must be {_said(field.lowest)} or more.")
     if field.highest is not None and value > field.highest:
-        raise Refused(f"{field.name} must be {field.highest:,g} or less.")
+        raise Refused(f"{field.name} must be {_said(field.highest)} or less.")
+
+
+def _said(bound: float) -> str:
+    return f"{int(bound):,}" if float(bound).is_integer() else f"{bound:g}"
 
 
 _READERS: Mapping[Form, Callable[[Field, Style], Read]] = {
