@@ -161,11 +161,13 @@ class _Tally:
             self.given_at[after.owner] = max(last, after.since)
 
     def write(self, session: WriteSession) -> None:
-        """Bring ``rep_load`` and ``rep_day`` along, reps in order."""
+        """Bring ``rep_load`` and ``rep_day`` along, reps in order.
+
+        Every rep's load is written, changed or not: that locks the rep's days too.
+        """
         loads = [
             {"of": rep, "more": self.held[rep], "given_at": self.given_at.get(rep)}
-            for rep in sorted(self.held.keys() | self.given_at.keys())
-            if self.held[rep] or rep in self.given_at
+            for rep in sorted({*self.held, *self.given_at, *(r for r, _ in self.taken)})
         ]
         if loads:
             session.execute(_ADD_LOAD, loads)
