@@ -12,7 +12,7 @@ def of_plan(plan: PlanView | None, say: Say) -> dict[str, Any] | None:
     """Expected value by policy, the plan first; None where nothing is expected.
 
     Returns:
-        ``bars`` of name, value and label, and ``bound`` or None, in the plan's unit.
+        ``bars`` of name, words, value and label, and ``bound`` or None, in the plan's unit.
     """
     if plan is None or plan.header.value is None or not plan.baselines:
         return None
@@ -22,7 +22,12 @@ def of_plan(plan: PlanView | None, say: Say) -> dict[str, Any] | None:
     value = {header.policy: plan.header.value, **value}
     return {
         "bars": [
-            {"name": policy, "value": worth, "label": say.value(worth)}
+            {
+                "name": policy,
+                "words": policy.replace("_", " ").capitalize(),
+                "value": worth,
+                "label": say.value(worth),
+            }
             for policy, worth in value.items()
         ],
         "bound": header.bound,

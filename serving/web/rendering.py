@@ -1,6 +1,7 @@
 """Templates into answers, with the headers that keep a page to itself."""
 
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 
@@ -30,6 +31,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "private, no-store",
 }
+_BLANK_LINES = re.compile(r"\n\s*\n")
 _YEAR_SECONDS = 365 * 24 * 3600
 
 
@@ -56,7 +58,7 @@ def render(template: str, *, status: int = 200, **context: object) -> HTMLRespon
         **context: What the template shows.
     """
     text = _environment().get_template(template).render(context)
-    return HTMLResponse(text, status, headers=HEADERS)
+    return HTMLResponse(_BLANK_LINES.sub("\n", text), status, headers=HEADERS)
 
 
 @cache
@@ -72,8 +74,6 @@ def _environment() -> Environment:
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
     made.install_null_translations(newstyle=True)  # type: ignore[attr-defined]

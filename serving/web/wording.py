@@ -71,7 +71,7 @@ class Say:
 
     def percent(self, share: float, digits: int = 1) -> str:
         """A share of 1."""
-        pattern = f"#,##0.{'0' * digits} %" if digits else "#,##0 %"
+        pattern = f"#,##0.{'0' * digits}%" if digits else "#,##0%"
         return self._signed(format_percent(abs(share), pattern, self.locale), share)
 
     def gap(self, share: float) -> str:
@@ -101,7 +101,8 @@ class Say:
         return format_timedelta(gone, add_direction=True, locale=self.locale)
 
     def _money(self, major: float, currency: str) -> str:
-        digits = 0 if abs(major) >= _WHOLE_FROM else minor_digits(currency)
+        is_whole = major == 0 or abs(major) >= _WHOLE_FROM
+        digits = 0 if is_whole else minor_digits(currency)
         pattern = f"¤#,##0.{'0' * digits}" if digits else "¤#,##0"
         said = format_currency(
             abs(major), currency, pattern, locale=self.locale, currency_digits=False

@@ -9,7 +9,6 @@
     const style = getComputedStyle(document.documentElement);
     return (name) => style.getPropertyValue(`--${name}`).trim();
   };
-  const short = new Intl.NumberFormat("en", { notation: "compact" });
   const axis = (colour) => ({
     axisLine: { show: false },
     axisTick: { show: false },
@@ -20,18 +19,25 @@
   const policies = (data, colour) => {
     const bars = [...data.bars].sort((a, b) => a.value - b.value);
     const chosen = data.bars[0].name;
-    const words = bars.map((bar) => bar.name.replaceAll("_", " "));
+    const widest = Math.max(...bars.map((bar) => bar.value));
+    const ofBar = (bar) => {
+      const isChosen = bar.name === chosen;
+      const isInside = bar.value > widest / 2;
+      const ink = isInside && isChosen ? "surface" : "ink";
+      return {
+        value: bar.value,
+        itemStyle: { color: colour(isChosen ? "given" : "held"), borderRadius: 2 },
+        label: {
+          formatter: bar.label,
+          position: isInside ? "insideRight" : "right",
+          color: colour(ink),
+          fontWeight: isChosen ? 600 : 400,
+        },
+      };
+    };
+    const words = bars.map((bar) => bar.words);
     const series = [
-      {
-        type: "bar",
-        barMaxWidth: 26,
-        data: bars.map((bar) => ({
-          value: bar.value,
-          itemStyle: { color: colour(bar.name === chosen ? "given" : "held"), borderRadius: 2 },
-          label: { formatter: bar.label, fontWeight: bar.name === chosen ? 600 : 400 },
-        })),
-        label: { show: true, position: "insideRight", color: colour("surface"), fontSize: 12 },
-      },
+      { type: "bar", barMaxWidth: 26, data: bars.map(ofBar), label: { show: true, fontSize: 12 } },
     ];
     if (data.bound !== null) {
       // A line through every category, at the bound: nothing can lie beyond it.
@@ -45,19 +51,19 @@
     }
     return {
       grid: { left: 0, right: 16, top: 8, bottom: 4, containLabel: true },
-      xAxis: { type: "value", min: 0, ...axis(colour), axisLabel: { show: false }, splitLine: { show: false } },
+      xAxis: { type: "value", min: 0, axisLabel: { show: false }, splitLine: { show: false } },
       yAxis: { type: "category", data: words, ...axis(colour), axisLabel: { color: colour("ink"), fontSize: 13 } },
       series,
     };
   };
 
-  const loads = (data, colour) => ({
+  const loads = (data, colour, width) => ({
     grid: { left: 0, right: 4, top: 12, bottom: 4, containLabel: true },
     xAxis: {
       type: "category",
       data: data.names,
       ...axis(colour),
-      axisLabel: { show: data.names.length <= 12, color: colour("soft"), fontSize: 12, hideOverlap: true },
+      axisLabel: { show: width / data.names.length > 80, interval: 0, color: colour("soft"), fontSize: 12 },
     },
     yAxis: { type: "value", minInterval: 1, ...axis(colour) },
     series: [
@@ -68,7 +74,7 @@
         data: data.limit,
         showSymbol: true,
         symbol: "rect",
-        symbolSize: [Math.max(4, Math.min(26, 520 / data.names.length)), 3],
+        symbolSize: [Math.max(3, Math.min(30, (0.7 * width) / data.names.length)), 3],
         lineStyle: { width: 0 },
         itemStyle: { color: colour("limit") },
       },
@@ -84,15 +90,14 @@
   for (const element of document.querySelectorAll("[data-chart]")) {
     const data = JSON.parse(document.getElementById(element.dataset.source).textContent);
     const chart = echarts.init(element);
-    const font = getComputedStyle(document.body).fontFamily;
-    const draw = () =>
-      chart.setOption(
-        { animation: false, textStyle: { fontFamily: font }, ...kinds[element.dataset.chart](data, colours()) },
-        true,
-      );
+    const textStyle = { fontFamily: getComputedStyle(document.body).fontFamily };
+    const draw = () => {
+      const drawn = kinds[element.dataset.chart](data, colours(), element.clientWidth);
+      chart.setOption({ animation: false, textStyle, ...drawn }, true);
+    };
     draw();
     dark.addEventListener("change", draw);
-    new ResizeObserver(() => chart.resize()).observe(element);
+    new ResizeObserver(() => { chart.resize(); draw(); }).observe(element);
     if (element.dataset.readout) {
       const readout = document.getElementById(element.dataset.readout);
       chart.on("mouseover", (point) => { readout.textContent = told(data, point.dataIndex); });
