@@ -103,16 +103,17 @@ def _versions(
     kept: list[LeadRow] = []
     otherwise = run.told.otherwise(
         [(row.external_id, row.valid_from) for row in rows],
-        [_body(row.attributes) for row in rows],
+        [(row.owner, _body(row.attributes)) for row in rows],
     )
     for row, is_other in zip(rows, otherwise, strict=True):
         lead_id = ids[row.external_id]
-        is_new = lead_id not in latest
+        is_new = lead_id not in known
         if is_other:
             landed.refuse(row, "external_id", TWICE)
             continue
         kept.append(row)
-        if row.valid_from is None and latest.get(lead_id) == row.attributes:
+        says_now = row.valid_from is None and not is_new
+        if says_now and latest[lead_id] == row.attributes:
             continue
         latest[lead_id] = row.attributes
         valid_from = _since(row, is_new=is_new, run=run)

@@ -54,15 +54,21 @@ def land_reps(
             landed.refuse(row, "external_id", TWICE)
             continue
         landed.about.append((row, rep_id))
-        since = _since(row, is_new=rep_id not in latest, run=run)
-        if named.get(rep_id) != row.name:
+        since = _since(row, is_new=rep_id not in known, run=run)
+        is_renamed = named.get(rep_id) != row.name
+        if is_renamed:
             first = records[rep_id].created_at if rep_id in records else since
             records[rep_id] = RepRecord(
                 rep_id=rep_id, name=row.name, created_at=min(first, since, run.now)
             )
             named[rep_id] = row.name
-        if row.valid_from is None and latest.get(rep_id) == row.attributes:
-            landed.unchanged += 1
+        if (
+            row.valid_from is None
+            and rep_id in known
+            and latest[rep_id] == row.attributes
+        ):
+            landed.landed += is_renamed
+            landed.unchanged += not is_renamed
             continue
         latest[rep_id] = row.attributes
         versions.append(_version(rep_id, row, since, run))
