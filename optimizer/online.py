@@ -1,33 +1,30 @@
 """One lead now, looking ahead: the rep with the highest value minus shadow price.
 
 A slot given now is missing later. Its price is what it would earn over the rest of the
-window, found by sampling futures: leads like those that came before, as many as are
-still expected, shared out optimally over the slots still open (``price_futures``).
-Re-solved as the window runs down, this is the bid-price control of revenue management
-(Talluri and van Ryzin, 2004, ch. 3) with certainty-equivalent re-solving (Jasin and
-Kumar, 2012). Between two solves a rep who gets leads faster than planned becomes
-dearer, one step of dual mirror descent a lead (Balseiro, Lu and Mirrokni, 2023), so
-that a run of leads does not fall on one rep.
+window (``optimizer.futures``); taking it off the value is the bid-price control of
+revenue management (Talluri and van Ryzin, 2004, ch. 3). Between two solves a rep who
+gets leads faster than planned becomes dearer, one step of dual mirror descent a lead
+(Balseiro, Lu and Mirrokni, 2023), so that a run of leads does not fall on one rep
+(``Pacer``). With all prices 0 this is the greedy policy.
 
-With all prices 0 this is the greedy policy.
+The exploration lottery is here too: some leads are given by lot, with the chance known,
+so that later any policy can be judged from what happened (``draw_lottery``).
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
+from optimizer.kernels import give_by_lot
 from optimizer.problem import (
     UNASSIGNED,
     BoolArray,
     FloatArray,
     IntArray,
-    PricedPlan,
+    Plan,
     Problem,
 )
-
-Solver = Callable[[Problem], PricedPlan]
 
 
 class Choice(NamedTuple):
@@ -79,82 +76,6 @@ def choose(
     return Choice(UNASSIGNED if losing else int(ranking[0]), ranking, net)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LookAhead:
-    """How futures are sampled.
-
-    Attributes:
-        futures: Futures sampled per solve; at least 1.
-        max_leads: Leads in one future at most; a longer one is thinned, its slots with
-            it; at least 1.
-        balance: Step of the balance term, in mean net values per lead over the square
-            root of the leads expected; 0 switches it off.
-    """
-
-    futures: int = 4
-    max_leads: int = 2000
-    balance: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.futures < 1 or self.max_leads < 1:
-            raise ValueError("futures and max_leads are at least 1.")
-        if self.balance < 0:
-            raise ValueError("balance is at least 0.")
-
-
-def price_futures(
-    arrivals: FloatArray,
-    expected_leads: float,
-    open_slots: IntArray,
-    *,
-    solve: Solver,
-    look_ahead: LookAhead,
-    rng: np.random.Generator,
-) -> FloatArray:
-    """Shadow price of each rep's next slot over the rest of the window.
-
-    Each future draws a Poisson number of leads from those that came before and shares
-    them out optimally; the prices are averaged.
-
-    Args:
-        arrivals: Values of leads that arrived before now, the ones to draw futures
-            from; float64 (n_arrivals, n_reps), NaN where the pair is not eligible.
-        expected_leads: Leads still expected in this window, >= 0.
-        open_slots: Slots left per rep; int64 (n_reps,).
-        solve: An exact solver that prices slots.
-        look_ahead: How futures are sampled.
-        rng: Every draw.
-
-    Returns:
-        Prices in units of value per slot; float64 (n_reps,), >= 0. All 0 when no lead
-        came before or none is expected.
-    """
-    total = np.zeros(open_slots.shape[0])
-    if arrivals.shape[0] == 0 or expected_leads <= 0:
-        return total
-    for _ in range(look_ahead.futures):
-        n_leads = int(rng.poisson(expected_leads))
-        keep = min(1.0, look_ahead.max_leads / max(n_leads, 1))
-        drawn = rng.integers(0, arrivals.shape[0], size=int(n_leads * keep))
-        slots = _thinned(open_slots, keep, rng)
-        future = arrivals[drawn]
-        eligible = np.isfinite(future)
-        problem = Problem(
-            np.where(eligible, future, 0.0), eligible, slots, np.zeros_like(slots)
-        )
-        total += np.maximum(solve(problem).shadow_price, 0.0)
-    return total / look_ahead.futures
-
-
-def _thinned(slots: IntArray, keep: float, rng: np.random.Generator) -> IntArray:
-    """Slots scaled by ``keep``; fractions by lot, so that the mean is right."""
-    if keep >= 1.0:
-        return slots
-    exact = slots * keep
-    whole = np.floor(exact)
-    return (whole + (rng.random(slots.shape) < exact - whole)).astype(np.int64)
-
-
 class Pacer:
     """Prices between two solves: dearer where leads come faster than planned.
 
@@ -191,3 +112,41 @@ class Pacer:
         if rep != UNASSIGNED:
             self.price[rep] += self._step
         np.maximum(self.price, 0.0, out=self.price)
+
+
+def draw_lottery(
+    problem: Problem, in_lottery: BoolArray, rng: np.random.Generator
+) -> tuple[Plan, Problem]:
+    """Draw a rep for each lead of the lottery, before the others are shared out.
+
+    In random order each draws among its eligible reps with an open slot, all equally
+    likely. The propensity is that chance given the draws before it.
+
+    Args:
+        problem: The whole batch.
+        in_lottery: Leads that entered the lottery; bool (n_leads,).
+        rng: Every draw.
+
+    Returns:
+        The lottery's part of the plan, and what is left to solve: the same leads and
+        reps, the lottery's leads eligible for nobody, and what each rep drew taken off
+        its slots and its floor and put on its load.
+    """
+    order = rng.permutation(np.flatnonzero(in_lottery))
+    open_slots = problem.capacity.copy()
+    drawn, chance = np.empty(order.size, np.int64), np.empty(order.size)
+    give_by_lot(
+        problem.eligible[order], open_slots, rng.random(order.size), drawn, chance
+    )
+    rep_of = np.full(problem.n_leads, UNASSIGNED, dtype=np.int64)
+    propensity = np.full(problem.n_leads, np.nan)
+    rep_of[order], propensity[order] = drawn, chance
+    taken = problem.capacity - open_slots
+    rest = replace(
+        problem,
+        eligible=problem.eligible & ~in_lottery[:, None],
+        capacity=open_slots,
+        floor=np.maximum(problem.floor - taken, 0),
+        load=taken if problem.load is None else problem.load + taken,
+    )
+    return Plan(rep_of, propensity), rest

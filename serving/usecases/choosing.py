@@ -1,10 +1,11 @@
 """From a situation to a plan: the lottery first, then the policy, then the reasons."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
+from optimizer.online import draw_lottery
 from optimizer.optimum import solve
 from optimizer.policies import POLICIES
 from optimizer.problem import (
@@ -87,12 +88,12 @@ def choose_batch(
             remedy=f"Give one of {', '.join(POLICIES)}.",
         )
     problem = problem_of(situation, scores, seed=seed)
-    drawn, lottery = _draw(situation, problem)
-    rest = replace(
-        problem,
-        eligible=problem.eligible & ~lottery[:, None],
-        capacity=problem.capacity - _taken(drawn, problem.n_reps),
+    lottery = enters_lottery(
+        situation.lead_ids,
+        salt=situation.routing.lottery_salt,
+        share=situation.routing.exploration_share,
     )
+    drawn, rest = draw_lottery(problem, lottery, np.random.default_rng(problem.seed))
     fallback = None
     if policy in _NEEDS_MODEL and scores is None:
         policy, fallback = FALLBACK, no_model or "no model"
@@ -172,35 +173,6 @@ def _next_best(chosen: Chosen, count: int) -> IntArray:
         finite = np.isfinite(np.take_along_axis(found, order, axis=1))
         best[rows] = np.where(finite, places, UNASSIGNED)
     return best
-
-
-def _draw(situation: Situation, problem: Problem) -> tuple[Plan, BoolArray]:
-    """The lottery's part of the plan, and which leads entered it."""
-    share = situation.routing.exploration_share
-    lottery = enters_lottery(
-        situation.lead_ids, salt=situation.routing.lottery_salt, share=share
-    )
-    if not lottery.any():
-        nobody = np.full(problem.n_leads, UNASSIGNED, dtype=np.int64)
-        return Plan.certain(nobody), lottery
-    order = np.random.default_rng(problem.seed).permutation(np.flatnonzero(lottery))
-    shuffled = Problem(
-        problem.value[order],
-        problem.eligible[order],
-        problem.capacity,
-        np.zeros(problem.n_reps, dtype=np.int64),
-        seed=problem.seed,
-    )
-    drawn = POLICIES["random"](shuffled)
-    rep_of = np.full(problem.n_leads, UNASSIGNED, dtype=np.int64)
-    propensity = np.full(problem.n_leads, np.nan)
-    rep_of[order], propensity[order] = drawn.rep_of, drawn.propensity
-    return Plan(rep_of, propensity), lottery
-
-
-def _taken(plan: Plan, n_reps: int) -> IntArray:
-    given = plan.rep_of[plan.rep_of != UNASSIGNED]
-    return np.bincount(given, minlength=n_reps).astype(np.int64)
 
 
 def _merged(drawn: Plan, solved: Plan, lottery: BoolArray) -> Plan:

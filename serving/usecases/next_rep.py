@@ -138,6 +138,7 @@ def propose(context: Context, tenant_id: TenantId, lead_id: LeadId) -> Proposal:
         situation.open_slots,
         price,
         waited=situation.waited,
+        rng=np.random.default_rng(problem.seed),
     )
     return Proposal(
         situation=situation,
