@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from ortools.graph.python.min_cost_flow import SimpleMinCostFlow
 
-from benchmarks.common import Figure, options, publish, side_by_side
+from benchmarks.common import Figure, Row, options, publish, side_by_side
 from benchmarks.served_market import TENANT, ServedMarket, served_market
 from experiments.simulate import MarketSettings
 from features.columns import feature_rows
@@ -88,10 +88,11 @@ def _flow(
     flow = SimpleMinCostFlow()
     sink = n + len(slots)
     arcs = {}
-    for row in pairs.itertuples():
-        cost = -round(1e4 * float(row.value))
-        arc = flow.add_arc_with_capacity_and_unit_cost(row.lead, n + row.rep, 1, cost)
-        arcs[arc] = (int(row.lead), int(row.rep))
+    columns = (pairs[name].tolist() for name in ("lead", "rep", "value"))
+    for lead, rep, value in zip(*columns, strict=True):
+        cost = -round(1e4 * value)
+        arc = flow.add_arc_with_capacity_and_unit_cost(lead, n + rep, 1, cost)
+        arcs[arc] = (lead, rep)
     for lead in range(n):
         flow.add_arc_with_capacity_and_unit_cost(lead, sink, 1, 0)
         flow.set_node_supply(lead, 1)
@@ -147,7 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         cold = _cold(served)
         leads = int(served.market.unassigned.size)
     ratio = median["naive"] / median["RightRep"]
-    rows = [
+    rows: list[Row] = [
         {"pipeline": name, "seconds": value, "times faster": median["naive"] / value}
         for name, value in {**median, "RightRep, first run": cold}.items()
     ]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from rightrep.clock import FixedClock
@@ -117,14 +118,14 @@ def serve(
     context = Context(
         Settings(
             home=home,
-            database_url=url,  # type: ignore[arg-type]
+            database_url=SecretStr(url),
             tenant=tenant_id,
             webhooks_allow_private=True,
         ),
         store,
         clock,
     )
-    keys = {
+    keys: dict[Role, str] = {
         role: new_key(context, tenant_id, role, role.value).secret
         for role in Role
         if role is not Role.REP

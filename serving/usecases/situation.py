@@ -66,7 +66,7 @@ class Situation:
     @property
     def eligible(self) -> NDArray[np.bool_]:
         """Pairs that may be; bool (n_leads, n_reps)."""
-        return self.codes == Exclusion.ELIGIBLE
+        return np.asarray(self.codes == Exclusion.ELIGIBLE)
 
     @property
     def open_slots(self) -> NDArray[np.int64]:
