@@ -58,5 +58,4 @@ def _killed_after(batches: int, url: str, path: Path) -> int:
         for _ in range(batches):
             told = int(process.stdout.readline())
         process.kill()
-        told = max([told, *map(int, process.stdout)])
-    return told
+        return max([told, *map(int, process.stdout)])
