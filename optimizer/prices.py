@@ -149,8 +149,10 @@ def bound_within(
     total = 0.0
     if limits.groups is not None:
         own = prices.rep - prices.group[limits.groups.of_rep]
-        total += _worth(prices.group, limits.groups.low, limits.groups.high)
-    total += _worth(own, limits.low, limits.high)
+        total += _worth(
+            prices.group, limits.groups.low, limits.groups.high, problem.n_leads
+        )
+    total += _worth(own, limits.low, limits.high, problem.n_leads)
     if limits.n_given is not None:
         total += prices.stay * (problem.n_leads - limits.n_given)
     return total + profits(
@@ -158,9 +160,10 @@ def bound_within(
     )
 
 
-def _worth(price: FloatArray, low: IntArray, high: IntArray) -> float:
-    """Most that leads within the limits can pay."""
-    return float(high @ np.maximum(price, 0.0) - low @ np.maximum(-price, 0.0))
+def _worth(price: FloatArray, low: IntArray, high: IntArray, n_leads: int) -> float:
+    """Most that leads within the limits, and there are no more of them, can pay."""
+    most = np.minimum(high, n_leads)
+    return float(most @ np.maximum(price, 0.0) - low @ np.maximum(-price, 0.0))
 
 
 def _relax(cost: IntArray, distance: IntArray) -> None:
