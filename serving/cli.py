@@ -9,6 +9,7 @@ import typer
 
 from rightrep.errors import RightRepError
 from serving.commands import data, demo, keys, learn, run, share
+from serving.observe import log_as_json
 
 app = typer.Typer(
     name="rightrep",
@@ -24,6 +25,7 @@ app.add_typer(keys.app, name="keys")
 
 def main() -> None:
     """Run the command; turn every error raised on purpose into a sentence."""
+    log_as_json(level="WARNING")
     try:
         app()
     except RightRepError as error:

@@ -1,6 +1,7 @@
 """What the service says about itself: log lines and metrics, without personal data."""
 
 import logging
+import sys
 import time
 
 import structlog
@@ -127,6 +128,6 @@ def log_as_json(*, level: str = "INFO") -> None:
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[level]
         ),
-        logger_factory=structlog.PrintLoggerFactory(),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )

@@ -136,6 +136,7 @@ def import_with_bar(
         TimeRemainingColumn(),
         console=console,
         transient=True,
+        disable=not console.is_terminal,
     )
     with bar:
         task = bar.add_task(f"{kind.value} from {path.name}", total=None, rows=0)

@@ -17,7 +17,6 @@ from serving.commands.common import ACTOR
 from serving.commands.data import import_with_bar, in_words
 from serving.commands.run import require_port, run_server
 from serving.commands.share import plan_in_words
-from serving.observe import log_as_json
 from serving.usecases.context import Context
 from serving.usecases.learning import learn, name_champion, publish
 from serving.usecases.planning import PlanRequest, keep_plan, make_plan
@@ -58,7 +57,6 @@ def demo(
     typer.echo(f"call   curl -H 'Authorization: Bearer {key}' \\")
     typer.echo(f"         http://127.0.0.1:{port}/v1/decisions?limit=1")
     typer.echo(f"read   http://127.0.0.1:{port}/docs\n")
-    log_as_json(level="WARNING")
     run_server(context, host="127.0.0.1", port=port, jobs=True)
 
 
