@@ -21,8 +21,8 @@ class Block(NamedTuple):
     Attributes:
         lead: Which leads; int64 (n,).
         leads: Their columns; float32 (n_lead_columns, n).
-        tables: Rows of the pair columns' tables that they use, the first all missing;
-            float32 (n_rows, n_reps padded).
+        tables: Rows of the pair columns' tables that they use, each column's after one
+            that is all missing; float32 (n_rows, n_reps padded).
         row: Row of each in ``tables``; int64 (n_pair_columns, n).
         run: First lead of each run, and the end; int64 (n_runs + 1,).
         shared: Pair columns in which the leads of a run have one row; int64.
@@ -109,14 +109,16 @@ class Batch:
         """
         width = padded(self.n_reps)
         row = np.zeros((self.affinity.n_columns, lead.size), dtype=np.int64)
-        parts = [np.full((1, self.n_reps), MISSING)]
-        n_rows = 1
+        # Each column has a missing row of its own: what a row leaves is kept by row.
+        missing = np.full((1, self.n_reps), MISSING)
+        parts = [missing[:0]]
+        n_rows = 0
         for k, table in enumerate(self.affinity.tables):
             used, at = np.unique(self.affinity.segment[lead, k], return_inverse=True)
             known = used >= 0
-            parts.append(table[used[known]])
-            row[k] = np.where(known, n_rows + np.cumsum(known) - 1, 0)[at]
-            n_rows += int(known.sum())
+            parts += [missing, table[used[known]]]
+            row[k] = n_rows + np.where(known, np.cumsum(known), 0)[at]
+            n_rows += 1 + int(known.sum())
         tables = columns(np.concatenate(parts), width)
         own_columns = columns(self.leads[lead].T, lead.size)
         run, n_shared = _runs(row[by_use])
