@@ -27,6 +27,7 @@ OPTIMAL = "optimal"
 FALLBACK = "least_loaded"
 LOTTERY = "lottery"
 _BLOCK = 4096
+_SAME_WORTH = 1e-9
 _NEEDS_MODEL = frozenset({OPTIMAL, "greedy"})
 
 
@@ -101,7 +102,7 @@ def choose_batch(
     if policy == OPTIMAL:
         try:
             priced = solve(rest)
-            solved = priced.plan
+            solved = _evenest(rest, priced.plan)
             shadow_price, bound = priced.shadow_price, priced.bound
         except SolverStopped as error:
             policy, fallback = FALLBACK, str(error)
