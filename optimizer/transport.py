@@ -52,7 +52,7 @@ def solve_transport(problem: Problem) -> PricedPlan:
     limits = Limits.of(problem)
     sharing = share_within(Pairs(problem), limits)
     if sharing is None:
-        raise _broken_floors(problem)
+        raise broken_floors(problem)
     price = prices_of(problem, limits, sharing).rep
     return PricedPlan(Plan.certain(sharing.rep_of), price, bound(problem, price))
 
@@ -69,7 +69,7 @@ def slot_value(problem: Problem) -> FloatArray:
     limits = Limits.of(problem)
     sharing = share_within(Pairs(problem), limits)
     if sharing is None:
-        raise _broken_floors(problem)
+        raise broken_floors(problem)
     exchange = Exchange(problem, limits, sharing)
     units = -exchange.from_sink()[: problem.n_reps]
     gains = (exchange.load >= problem.capacity) & (units > problem.n_reps)
@@ -110,7 +110,7 @@ def _flow_into_floors(problem: Problem) -> _Floors:
     return _Floors(kept, colliding & (problem.floor > 0))
 
 
-def _broken_floors(problem: Problem) -> InfeasiblePlan:
+def broken_floors(problem: Problem) -> InfeasiblePlan:
     """The reps whose floors collide: by Hall, more owed than leads they may take."""
     reps = np.flatnonzero(_flow_into_floors(problem).colliding)
     owed = int(problem.floor[reps].sum())
