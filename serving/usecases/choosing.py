@@ -181,3 +181,15 @@ def _merged(drawn: Plan, solved: Plan, lottery: BoolArray) -> Plan:
         np.where(lottery, drawn.rep_of, solved.rep_of),
         np.where(lottery, drawn.propensity, solved.propensity),
     )
+
+
+def _evenest(problem: Problem, best: Plan) -> Plan:
+    """Of plans that are worth the same, the one that shares the load.
+
+    Where reps do not differ, every plan is the best one; one that gives all leads to
+    the first rep would be too.
+    """
+    even = POLICIES[FALLBACK](problem)
+    worth = total_value(problem, best)
+    slack = _SAME_WORTH * abs(worth)
+    return even if total_value(problem, even) >= worth - slack else best
