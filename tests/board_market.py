@@ -26,6 +26,7 @@ from rightrep.store.models import PublishedModel, promote, publish_model
 from rightrep.store.session import WriteSession
 from serving.usecases.planning import commit_plan
 from serving.usecases.situation import Situation, problem_of, read_situation
+from tests.serving_parts import Served
 
 MODEL = "2026-03-01-a1b2c3"
 BASELINES = ("round_robin", "least_loaded", "random")
@@ -156,6 +157,20 @@ def add_plan(
     lines = _lines(situation, rep_of, chance, problem.value, priced.shadow_price)
     plans.save_lines(session, header.plan_id, lines, exclusions=situation.codes)
     return header
+
+
+def settle_in(served: Served, count: int = 30) -> list[LeadId]:
+    """Send the reps and some leads by the API; gives our ids of the leads."""
+    answer = served.post("/v1/reps", {"reps": rep_rows()})
+    assert answer.status_code == 200, answer.text
+    return more_leads(served, count)
+
+
+def more_leads(served: Served, count: int, *, first: int = 0) -> list[LeadId]:
+    """Send some leads by the API; gives our ids."""
+    answer = served.post("/v1/leads", {"leads": lead_rows(count, first=first)})
+    assert answer.status_code == 200, answer.text
+    return [LeadId(lead["lead_id"]) for lead in answer.json()["leads"]]
 
 
 def commit(session: WriteSession, plan: StoredPlan, *, at: datetime) -> None:

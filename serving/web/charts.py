@@ -12,7 +12,7 @@ def of_plan(plan: PlanView | None, say: Say) -> dict[str, Any] | None:
     """Expected value by policy, the plan first; None where nothing is expected.
 
     Returns:
-        ``bars`` of name, words, value and label, and ``bound`` or None, in the plan's unit.
+        ``bars`` of name, words, value and label; ``bound`` or None; the plan's unit.
     """
     if plan is None or plan.header.value is None or not plan.baselines:
         return None

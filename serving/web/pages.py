@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import Receive, Scope, Send
 
 from rightrep.domain.ids import DecisionId
 from rightrep.domain.routing import Routing
@@ -40,9 +41,10 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 class PageRoute(APIRoute):
     """A route whose every answer is a page; whoever is not signed in goes to do so."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
-        super().__init__(*args, **kwargs)
-        self.app = GZipMiddleware(self.app, minimum_size=_GZIP_FROM_BYTES)
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, compressed where the browser takes it."""
+        zipped = GZipMiddleware(super().handle, minimum_size=_GZIP_FROM_BYTES)
+        await zipped(scope, receive, send)
 
     def get_route_handler(self) -> Handler:
         """The route's handler, with failures shown."""
@@ -76,8 +78,12 @@ def install(app: FastAPI) -> None:
     def astray(request: Request, error: HTTPException) -> Response:
         wants_page = "text/html" in request.headers.get("accept", "")
         if wants_page and not request.url.path.startswith("/v1/"):
-            return failed(request, error)
-        answer: Response = as_problem(request, error)
+            answer = failed(request, error)
+        else:
+            answer = as_problem(request, error)
+        methods = _methods(request.url.path)
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and methods:
+            answer.headers["Allow"] = ", ".join(methods)
         return answer
 
 
@@ -240,6 +246,13 @@ def _status_and_words(error: Exception) -> tuple[int, str | None]:
         return HTTPStatus.INTERNAL_SERVER_ERROR, None
     status, _ = status_of(type(error))
     return status, None if status >= HTTPStatus.INTERNAL_SERVER_ERROR else str(error)
+
+
+def _methods(path: str) -> list[str]:
+    """What the pages with this path take."""
+    routes = [route for route in router.routes if isinstance(route, PageRoute)]
+    taken = [route.methods or () for route in routes if route.path_regex.match(path)]
+    return sorted({method for methods in taken for method in methods})
 
 
 def _named(visitor: Principal) -> bool:
