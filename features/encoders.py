@@ -70,11 +70,12 @@ class CategoryEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  #
         return kept.index[order[: self.max_categories]]
 
     def __sklearn_tags__(self) -> Tags:
-        """Categories and missing values are welcome."""
+        """Categories and missing values are welcome; codes are always float32."""
         tags = super().__sklearn_tags__()
         tags.input_tags.categorical = True
         tags.input_tags.string = True
         tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = []
         return tags
 
 

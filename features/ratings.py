@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from features.as_of import FloatArray, IntArray, Tally
+from features.as_of import FloatArray, IntArray, Log, Tally
 from features.decision_facts import DecisionFacts
 from features.market import Judgements
 from features.rep_facts import RepFacts
@@ -24,6 +24,7 @@ class Ratings:
         by_rep: By rep.
         by_segment: By segment (as of the decision) and rep, one tally for each of
             ``features.pair.SEGMENTS``; key ``segment * n_reps + rep``.
+        first: First judgement of each rep, under key 0.
         n_reps: Reps in the history.
         prior_leads: Judged decisions that a rating is shrunk by.
     """
@@ -32,6 +33,7 @@ class Ratings:
     by_team: Tally
     by_rep: Tally
     by_segment: Mapping[str, Tally]
+    first: Log
     n_reps: int
     prior_leads: float
 
@@ -82,6 +84,7 @@ class Ratings:
             by_team=tally(team),
             by_rep=tally(rep),
             by_segment={name: in_segment(code) for name, code in segments.items()},
+            first=_first_of_each(rep, judgements.at),
             n_reps=len(reps.ids),
             prior_leads=prior_leads,
         )
@@ -97,7 +100,8 @@ class Ratings:
             at: int64 (n_rows,).
         """
         zero = np.zeros(rep.size)
-        all_sums = self.overall.sums(np.zeros(rep.size, dtype=np.int64), at)
+        everybody = np.full(rep.size, _EVERYBODY, dtype=np.int64)
+        all_sums = self.overall.sums(everybody, at)
         overall = shrunk_residual(all_sums[0], all_sums[1], zero, self.prior_leads)
         team_sums = self.by_team.sums(team, at)
         of_team = shrunk_residual(team_sums[0], team_sums[1], overall, self.prior_leads)
@@ -105,12 +109,16 @@ class Ratings:
         return {
             "rep_residual": own[0],
             "rep_judged": own[1],
+            "all_judged": all_sums[1],
+            "n_judged_reps": self.first.count(everybody, at).astype(np.float64),
             "team_residual_rate": of_team,
             "overall_residual_rate": overall,
             "rep_residual_rate": shrunk_residual(
                 own[0], own[1], of_team, self.prior_leads
             ),
-            "variance_per_lead": (all_sums[2] + 0.25) / (all_sums[1] + 1.0),
+            "rep_error": np.sqrt(
+                (all_sums[2] + 0.25) / (all_sums[1] + 1.0) / (own[1] + self.prior_leads)
+            ),
         }
 
     def in_segment(
@@ -119,3 +127,10 @@ class Ratings:
         """Residual sum and judged number of reps in segments; float64 (2, n_rows)."""
         key = np.where((segment >= 0) & (rep >= 0), segment * self.n_reps + rep, -1)
         return self.by_segment[name].sums(key, at)[:2]
+
+
+def _first_of_each(rep: IntArray, at: IntArray) -> Log:
+    """The first judgement of each rep; events come in order of time."""
+    known = np.flatnonzero(rep >= 0)
+    first = known[np.unique(rep[known], return_index=True)[1]]
+    return Log.of(np.full(first.size, _EVERYBODY, dtype=np.int64), at[first])

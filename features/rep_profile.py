@@ -56,16 +56,22 @@ def rep_rating(
     return own - overall_residual_rate
 
 
-@feature(Side.REP, unit="share", meaning="how sure the rep's rating is")
+@feature(
+    Side.REP, unit="ratio", meaning="how unsure the rep's rating is, against others'"
+)
 def rep_rating_error(
-    variance_per_lead: FloatArray, rep_judged: FloatArray, prior_leads: float
+    rep_judged: FloatArray,
+    all_judged: FloatArray,
+    n_judged_reps: FloatArray,
+    prior_leads: float,
 ) -> FloatArray:
-    """Standard deviation of the rating's posterior; in [0, 1].
+    """Posterior deviation of the rating over that of a rep with the mean record.
 
-    The variance of one residual over the decisions that the rating is worth, those of
-    the prior among them.
+    Above 1 for reps with a thin record. (The deviation itself falls from year to year
+    for all; trees would read the year from it.)
     """
-    return np.sqrt(variance_per_lead / (rep_judged + prior_leads))
+    mean = all_judged / np.maximum(n_judged_reps, 1.0)
+    return np.sqrt((mean + prior_leads) / (rep_judged + prior_leads))
 
 
 @feature(
@@ -118,7 +124,9 @@ def shrunk_difference(
         of_all: Mean over all reps; same shape.
         prior: Values at which own mean and 0 weigh the same; positive.
     """
-    return (total - count * of_all) / (count + prior)
+    # Rounded, so that equal means differ by 0 and not by what floats leave over, which
+    # trees would split on.
+    return np.round((total - count * of_all) / (count + prior), 6)
 
 
 @feature(

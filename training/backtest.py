@@ -72,6 +72,7 @@ class _Judged:
 
     won: BoolArray
     rep: IntArray
+    week: IntArray
     lead_only: FloatArray
     rep_only: FloatArray
     pair: FloatArray
@@ -109,7 +110,13 @@ def backtest(
         )
         model = ConversionModel(rows.contract, trees=trees, by_rep_anyway=True)
         labels = rows.labels
-        model.fit(rows.columns, labels.won, sample_weight=labels.weight, rep=labels.rep)
+        model.fit(
+            rows.columns,
+            labels.won,
+            sample_weight=labels.weight,
+            rep=labels.rep,
+            week=labels.week,
+        )
         later = _predict(model, rows, end, as_of, trees)
         judged.append(later)
         found.append(_refit(start, labels.n_rows, model.reps_differ_, later))
@@ -124,7 +131,7 @@ def backtest(
         lead_only=metrics_of(every.won, every.lead_only),
         rep_only=metrics_of(every.won, every.rep_only),
         pair=metrics_of(every.won, every.pair),
-        gain=gain_of(every.won, every.lead_only, every.pair, every.rep),
+        gain=gain_of(every.won, every.lead_only, every.pair, every.rep, every.week),
     )
 
 
@@ -155,6 +162,7 @@ def _predict(
     return _Judged(
         won=labels.won,
         rep=labels.rep,
+        week=labels.week,
         lead_only=p_lead,
         rep_only=_rep_only(rows, trees).chance(np.ascontiguousarray(others[:, :n_rep])),
         pair=p_pair,

@@ -29,10 +29,12 @@ class Belief:
     Attributes:
         rising: Names of columns in which the chance may only rise.
         doubted: Names of columns whose splits must gain more than others to be taken.
+        unseen: Names of columns that are not looked at.
     """
 
     rising: frozenset[str] = frozenset()
     doubted: frozenset[str] = frozenset()
+    unseen: frozenset[str] = frozenset()
 
     def to_lightgbm(self, columns: Sequence[Column]) -> dict[str, Any]:
         """In LightGBM's own words, for those columns."""
@@ -41,10 +43,12 @@ class Belief:
         if self.rising.intersection(names):
             words["monotone_constraints"] = [int(n in self.rising) for n in names]
             words["monotone_constraints_method"] = "intermediate"
-        if self.doubted.intersection(names):
-            words["feature_contri"] = [
-                DOUBT if name in self.doubted else 1.0 for name in names
-            ]
+        worth = [
+            0.0 if name in self.unseen else DOUBT if name in self.doubted else 1.0
+            for name in names
+        ]
+        if min(worth, default=1.0) < 1.0:
+            words["feature_contri"] = worth
         return words
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from features.as_of import BoolArray, FloatArray, IntArray
+from features.as_of import DAY, BoolArray, FloatArray, IntArray
 from features.known import Own
 from features.market import window_end
 from features.recipe import Recipe
@@ -49,6 +49,11 @@ class Labelled:
     def n_rows(self) -> int:
         """Training rows."""
         return int(self.decision.size)
+
+    @property
+    def week(self) -> IntArray:
+        """Week of each decision, of seven days since 1970; int64 (n_rows,)."""
+        return self.decided_at // (7 * DAY)
 
     def where(self, chosen: NDArray[np.bool_] | IntArray) -> "Labelled":
         """Some of the rows."""

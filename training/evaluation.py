@@ -64,7 +64,7 @@ class Gain:
         mean: Mean fall in nats per decision; positive where the candidate is better.
         low: Lower end of the 95 % interval, clustered.
         high: Upper end.
-        n_clusters: Clusters (reps) that the interval rests on.
+        n_clusters: Clusters (reps, or weeks where these are fewer) that it rests on.
     """
 
     mean: float
@@ -124,31 +124,41 @@ def gain_of(
     won: BoolArray,
     reference: FloatArray,
     candidate: FloatArray,
-    cluster: NDArray[np.generic],
+    *clusters: NDArray[np.generic],
 ) -> Gain:
-    """Fall of log loss with an interval that allows for decisions being alike in reps.
+    """Fall of log loss, with an interval that allows for decisions being alike.
 
-    The interval is the normal one of a mean with clustered errors, with the usual
-    factor n / (n - 1) over clusters (Cameron and Miller, 2015, "A practitioner's guide
-    to cluster-robust inference").
+    The interval is the normal one of a mean whose errors are clustered, in one way or
+    in two (reps, weeks): the variance of both clusterings less that of their crossing
+    (Cameron, Gelbach and Miller, 2011, "Robust inference with multiway clustering"),
+    but never less than that of either.
 
     Args:
         won: What happened; bool (n_rows,).
         reference: Predictions to be beaten; float64 (n_rows,).
         candidate: Predictions that would; float64 (n_rows,).
-        cluster: What each row belongs to; (n_rows,).
+        clusters: One or two arrays of what each row belongs to; (n_rows,) each.
     """
     fall = log_losses(won, reference) - log_losses(won, candidate)
-    _, code = np.unique(cluster, return_inverse=True)
-    n = int(code.max()) + 1 if code.size else 0
     mean = float(fall.mean()) if fall.size else 0.0
+    codes = [np.unique(one, return_inverse=True)[1] for one in clusters]
+    n = min((int(code.max()) + 1 for code in codes if code.size), default=0)
     if n < 2:
         return Gain(mean=mean, low=-np.inf, high=np.inf, n_clusters=n)
-    off = np.bincount(code, weights=fall - mean, minlength=n)
-    error = float(np.sqrt(off @ off * n / (n - 1)) / fall.size)
-    return Gain(
-        mean=mean, low=mean - _Z_95 * error, high=mean + _Z_95 * error, n_clusters=n
-    )
+    variances = [_variance(fall - mean, code) for code in codes]
+    total = max(variances)
+    if len(codes) == 2:
+        crossing = codes[0] * (int(codes[1].max()) + 1) + codes[1]
+        both = np.unique(crossing, return_inverse=True)[1]
+        total = max(total, sum(variances) - _variance(fall - mean, both))
+    half = _Z_95 * float(np.sqrt(total)) / fall.size
+    return Gain(mean=mean, low=mean - half, high=mean + half, n_clusters=n)
+
+
+def _variance(off: FloatArray, code: NDArray[np.int64]) -> float:
+    """Variance of the sum of ``off``, clustered; with the factor n / (n - 1)."""
+    sums = np.bincount(code, weights=off)
+    return float(sums @ sums * sums.size / max(sums.size - 1, 1))
 
 
 def _bin(won: BoolArray, p: FloatArray) -> Bin:

@@ -64,7 +64,13 @@ def train(
     labels = rows.labels
     trees = trees or Trees.usual(labels.n_rows)
     model = ConversionModel(rows.contract, trees=trees)
-    model.fit(rows.columns, labels.won, sample_weight=labels.weight, rep=labels.rep)
+    model.fit(
+        rows.columns,
+        labels.won,
+        sample_weight=labels.weight,
+        rep=labels.rep,
+        week=labels.week,
+    )
     data_hash = rows.data_hash()
     model.origin = Origin(
         recipe=rows.recipe,
