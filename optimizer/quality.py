@@ -32,7 +32,7 @@ N_NEAREST = 8
 """Reps per lead that the first relaxation may use."""
 N_PAYING = 2
 """Reps per lead that each further one may add."""
-CLOSE_ENOUGH = 1e-6
+CLOSE_ENOUGH = 2e-5
 """The relaxation is solved when its bound is this near, over the bound."""
 MOST_ROUNDS = 40
 """Relaxations solved before the bound is taken as it is."""

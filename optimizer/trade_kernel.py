@@ -145,11 +145,17 @@ def _best_step(
     n_reps = len(rules.low)
     here = tally.place[lead]
     best, best_there, best_other = least_gain, -1, -1
+    everywhere = _all_outside(rules, tally, here, here, 0.0)
     for there in range(n_reps + 1):
         if there == here or (there < n_reps and not active[lead, there]):
             continue
         won = _worth(value, lead, there) - _worth(value, lead, here)
-        hope = penalty * (_outside(rules, tally, here) + _outside(rules, tally, there))
+        # Most steps lose more than all quality that they can bring in is worth.
+        hope = penalty * everywhere
+        if here < n_reps and there < n_reps:
+            hope = penalty * (
+                _outside(rules, tally, here) + _outside(rules, tally, there)
+            )
         if _may_move(rules, tally, here, there) and won + hope > best:
             gain = won + penalty * _relief(rules, tally, here, there, quality[lead])
             if gain > best:
@@ -158,7 +164,6 @@ def _best_step(
         while other >= 0:
             if here == n_reps or active[other, here]:
                 change = _worth(value, other, here) - _worth(value, other, there)
-                # Most swaps lose more than all quality outside is worth.
                 if won + change + hope > best:
                     moved = quality[lead] - quality[other]
                     relief = _relief(rules, tally, here, there, moved)

@@ -230,3 +230,40 @@ def test_relax_says_when_a_cycle_gains_for_ever() -> None:
     cost = np.array([[kernels.FAR, -2], [1, kernels.FAR]])
 
     assert not kernels.relax(cost, np.array([0, kernels.FAR]))
+
+
+@given(problem=problems(), seed=st.integers(0, 1000), n_nearest=st.integers(1, 5))
+def test_nearest_pairs(problem: Problem, seed: int, n_nearest: int) -> None:
+    price = np.random.default_rng(seed).normal(size=problem.n_reps)
+    active = np.zeros_like(problem.eligible)
+
+    kernels.nearest_pairs(problem.value, problem.eligible, price, n_nearest, active)
+
+    profit = np.where(problem.eligible, problem.value - price, -np.inf)
+    n_marked = np.minimum(problem.eligible.sum(axis=1), n_nearest)
+    assert active.sum(axis=1).tolist() == n_marked.tolist()
+    assert not (active & ~problem.eligible).any()
+    for lead in range(problem.n_leads):
+        left_out = problem.eligible[lead] & ~active[lead]
+        if left_out.any():
+            assert profit[lead, active[lead]].min() >= profit[lead, left_out].max()
+
+
+@given(problem=problems(), seed=st.integers(0, 1000))
+def test_add_paying_pairs(problem: Problem, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rep_of = rng.integers(-1, problem.n_reps, problem.n_leads)
+    price = rng.integers(-2000, 2000, problem.n_reps + 2)
+    active = problem.eligible & (rng.random(problem.eligible.shape) < 0.5)
+    before = active.copy()
+
+    n_marked = kernels.add_paying_pairs(
+        problem.value, problem.eligible, rep_of, 1024.0, price, active
+    )
+
+    units = np.rint(problem.value.astype(np.float64) * 1024.0) - price[: problem.n_reps]
+    here = np.append(units, np.full((problem.n_leads, 1), -1.0) - price[-2], axis=1)
+    profit = here[np.arange(problem.n_leads), rep_of]
+    paying = problem.eligible & ~before & (units > profit[:, None])
+    assert active.tolist() == (before | paying).tolist()
+    assert n_marked == paying.sum()
