@@ -69,18 +69,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         rows=rows,
         title="Leads one by one: share of the hindsight optimum over a year",
         notes=(
-            (
-                f"{REPS} reps; futures drawn from the last {MEMORY:,} leads before the "
-                f"decision, counts forecast from the {BEFORE} weeks before."
-            ),
-            (
-                f"Weeks re-solve every {RE_SOLVE} leads, days every 10, small cases every "
-                "lead. Plans over capacity or eligibility: 0, checked in every window."
-            ),
-            (
-                "Best online: the dynamic programme's own share of hindsight, computed in "
-                "the small cases only."
-            ),
+            f"{REPS} reps; futures are drawn from the last {MEMORY:,} leads before.",
+            f"Counts are forecast from the {BEFORE} weeks before the decision.",
+            f"Weeks re-solve every {RE_SOLVE} leads, days every 10, small cases each.",
+            "Every plan was verified: none over capacity or eligibility.",
+            "Best online: what the dynamic programme itself gets, small cases only.",
         ),
         extra={"unit": "share of hindsight, worst regime of weekly windows"},
     )

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from optimizer.problem import BoolArray, FloatArray, IntArray
+from rightrep.errors import InvalidInput
 
 _MOST_SHAPE = 1e6
 
@@ -26,6 +27,9 @@ class Forecast:
         leads: Mean; >= 0.
         shape: Shape of the Gamma distribution of the pace, > 0: its relative standard
             deviation is ``shape ** -0.5``. Infinite where the pace is known.
+
+    Raises:
+        InvalidInput: A range above does not hold.
     """
 
     leads: float
@@ -33,7 +37,11 @@ class Forecast:
 
     def __post_init__(self) -> None:
         if not (self.leads >= 0 and self.shape > 0):
-            raise ValueError("leads is at least 0 and shape positive.")
+            raise InvalidInput(
+                f"{self.leads} leads with shape {self.shape}: leads must be at least 0 "
+                "and the shape positive.",
+                field="leads",
+            )
 
     def draw(self, rng: np.random.Generator) -> int:
         """Number of leads in one possible future."""

@@ -204,7 +204,8 @@ def _price_one(
     # Without replacement where it can be: no lead twice is less noise.
     future = arrivals[rng.choice(known, n_leads, replace=n_leads > known)]
     eligible = np.isfinite(future)
-    slots = np.minimum(slots, n_leads)
+    # One more than can be used: a slot too many must stay one too many.
+    slots = np.minimum(slots, n_leads + 1)
     value = np.where(eligible, future, 0.0)
     priced = solve(Problem(value, eligible, slots, np.zeros_like(slots)))
     return np.maximum(priced.shadow_price, 0.0)

@@ -122,7 +122,8 @@ class VisitPlan:
         order: Stops in the order of the visit; int64 (n_visited,).
         begin: Start of each visit, seconds of the day; int64 (n_visited,).
         departure: When to leave, seconds of the day: as late as the route allows.
-        arrival: When the day ends, seconds of the day.
+        arrival: When the day ends, seconds of the day; after ``day_end`` only where
+            even the way from start to end does not fit.
         prize: Sum of the prizes on the route.
         bound: Proven upper bound on the prize of any route.
         skipped: Reason of every stop not on the route, by stop.
@@ -191,7 +192,11 @@ def great_circle_km(
 
 
 def plan_visits(
-    day: VisitDay, *, time_limit: timedelta = timedelta(seconds=2), seed: int = 0
+    day: VisitDay,
+    *,
+    time_limit: timedelta = timedelta(seconds=2),
+    seed: int = 0,
+    exact_stops: int = EXACT_STOPS,
 ) -> VisitPlan:
     """The route with the most prize.
 
@@ -199,9 +204,12 @@ def plan_visits(
         day: The stops and the limits of the day.
         time_limit: How long the search may run; a small day needs none of it.
         seed: Seed of the search.
+        exact_stops: Stops up to which the answer is exact; time and memory double with
+            each one more, at most 20.
     """
-    departures = _departures(day)
-    share = time_limit / len(departures)
+    is_small = len(day.stops) <= exact_stops
+    departures = _departures(day, every=is_small)
+    share = None if is_small else time_limit / len(departures)
     found = [_route(_places(day, at), share, seed) for at in departures]
     worths = [
         float(_places(day, at).prize[route].sum())
@@ -209,7 +217,7 @@ def plan_visits(
     ]
     best = int(np.argmax(worths))
     places, route = _places(day, departures[best]), found[best]
-    proven = len(day.stops) <= EXACT_STOPS and len(departures) == 1
+    proven = is_small and len(departures) == 1
     bound = worths[best] if proven else max(_bound(day), worths[best])
     begin = _begin(places, route)
     visited = route[1:-1] - 1
@@ -275,18 +283,23 @@ def _joined(stops: Stops, others: Stops) -> Stops:
     )
 
 
-def _departures(day: VisitDay) -> list[int]:
-    """Times to leave that are tried: one, unless the working time is shorter."""
+def _departures(day: VisitDay, *, every: bool) -> list[int]:
+    """Times to leave that are tried: one, unless the working time is shorter.
+
+    Then some spread over the day and, where asked for, those that meet the opening of
+    a stop visited first.
+    """
     limit = day.max_working_seconds
     span = day.day_end - day.day_start
     if limit is None or limit >= span:
         return [day.day_start]
-    return [
-        int(at)
-        for at in np.unique(
-            np.linspace(day.day_start, day.day_end - limit, _DEPARTURES).astype(int)
-        )
-    ]
+    latest = day.day_end - limit
+    tried = np.linspace(day.day_start, latest, _DEPARTURES).astype(np.int64)
+    if every:
+        way = _places(day, day.day_start).travel[0, 1:-1]
+        meets = np.clip(day.stops.opens - way, day.day_start, latest)
+        tried = np.concatenate([tried, meets])
+    return [int(at) for at in np.unique(tried)]
 
 
 def _places(day: VisitDay, departure: int) -> _Places:
@@ -314,8 +327,8 @@ def _ends(first: int, middle: IntArray, last: int) -> IntArray:
     return np.concatenate([[first], middle, [last]]).astype(np.int64)
 
 
-def _route(places: _Places, time_limit: timedelta, seed: int) -> IntArray:
-    """Places of the best route found, both ends included."""
+def _route(places: _Places, time_limit: timedelta | None, seed: int) -> IntArray:
+    """Places of the best route found, both ends included; exact without a limit."""
     n = places.prize.shape[0] - 2
     route = np.zeros(n + 2, dtype=np.int64)
     route[1] = n + 1
@@ -326,7 +339,7 @@ def _route(places: _Places, time_limit: timedelta, seed: int) -> IntArray:
         places.service,
         places.prize,
     )
-    if n <= EXACT_STOPS:
+    if time_limit is None:
         return route[: exact_route(*arrays, route)]
     length, until = 2, time.monotonic() + time_limit.total_seconds()
     rng = np.random.default_rng(seed)
@@ -368,7 +381,7 @@ def _bound(day: VisitDay) -> float:
     np.fill_diagonal(ways, np.inf)
     ways[-1, :] = np.inf
     cheapest = ways.min(axis=0)
-    alone = [k for k in range(len(day.stops)) if _alone(places, k) is None]
+    alone = [k for k in range(len(day.stops)) if _alone(day, places, k) is None]
     if not alone:
         return 0.0
     stop = np.array(alone)
@@ -382,24 +395,24 @@ def _bound(day: VisitDay) -> float:
 
 
 def _why_skipped(day: VisitDay, visited: IntArray) -> dict[int, Skipped]:
-    last = _places(day, _departures(day)[-1])
-    first = _places(day, day.day_start)
-    on_route = set(visited.tolist())
-    reasons: dict[int, Skipped] = {}
-    for k in range(len(day.stops)):
-        if k not in on_route:
-            reasons[k] = (_alone(first, k) and _alone(last, k)) or Skipped.ROOM
-    return reasons
+    places, on_route = _places(day, day.day_start), set(visited.tolist())
+    return {
+        k: _alone(day, places, k) or Skipped.ROOM
+        for k in range(len(day.stops))
+        if k not in on_route
+    }
 
 
-def _alone(places: _Places, stop: int) -> Skipped | None:
+def _alone(day: VisitDay, places: _Places, stop: int) -> Skipped | None:
     """Why the stop does not fit as the only one; None when it does."""
-    place, end = stop + 1, places.prize.shape[0] - 1
-    begin = max(places.opens[0] + places.travel[0, place], places.opens[place])
-    if begin > places.closes[place]:
+    out, home = places.travel[0, stop + 1], places.travel[stop + 1, -1]
+    service = places.service[stop + 1]
+    begin = max(day.day_start + out, places.opens[stop + 1])
+    if begin > places.closes[stop + 1]:
         return Skipped.WINDOW
-    home = begin + places.service[place] + places.travel[place, end]
-    return Skipped.DAY if home > places.closes[end] else None
+    limit = day.max_working_seconds
+    too_long = limit is not None and out + service + home > limit
+    return Skipped.DAY if too_long or begin + service + home > day.day_end else None
 
 
 def _insertion(places: _Places, route: IntArray, place: int) -> tuple[int, int]:
