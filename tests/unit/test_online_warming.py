@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Iterator
 
 from numba.core.dispatcher import Dispatcher
@@ -24,7 +25,8 @@ def entries() -> Iterator[tuple[str, Dispatcher]]:
     )
     for module in kernels:
         for name, kernel in vars(module).items():
-            if isinstance(kernel, Dispatcher) and f"{name}(" in callers:
+            public = isinstance(kernel, Dispatcher) and not name.startswith("_")
+            if public and re.search(rf"(?<!\w){name}\(", callers):
                 yield f"{module.__name__}.{name}", kernel
 
 
