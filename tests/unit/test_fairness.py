@@ -98,6 +98,7 @@ def test_the_relaxation_is_that_of_all_pairs() -> None:
         ],
         bounds=Bounds(0, np.repeat([np.inf, 0], [len(model.value) + 1, n_apart])),
     )
+    assert everything.fun is not None
     best = -everything.fun * model.size
     assert best * (1 - 1e-9) <= relaxed.bound <= best * (1 + 1e-4)
 

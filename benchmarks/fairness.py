@@ -1,0 +1,175 @@
+"""Fair shares at scale: what bands and the dial cost, and how near the best that is.
+
+A demo market's leads and reps, slots for half as many leads again, and bands of 20 % on
+load, 20 % on quality and 10 % on groups; the dial at 11 points, once with the network
+bands alone (exact) and once with all three. Every plan is checked against every limit.
+HiGHS solves the same linear relaxation over all pairs, as far as it gets in its time.
+"""
+
+import dataclasses
+import sys
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, milp
+
+from benchmarks.common import Figure, Row, options, publish
+from experiments.simulate import MarketSettings, batch, simulate
+from optimizer.dial import Planner
+from optimizer.fairness import Fairness, broken_bands, solve_fair
+from optimizer.problem import Plan, Problem
+from optimizer.quality_model import QualityModel
+from optimizer.shares import limits_of, quality_band_of
+from optimizer.verify import gap, loads, total_value, violations
+
+LEADS, REPS = 10_000, 500
+QUICK_LEADS, QUICK_REPS = 1_000, 50
+SLOTS = 1.5
+"""Slots per lead."""
+POINTS = 11
+NETWORK = Fairness(load_band=0.2, group_band=0.1)
+ALL_BANDS = dataclasses.replace(NETWORK, quality_band=0.2)
+HIGHS_SECONDS, QUICK_HIGHS_SECONDS = 1_200.0, 20.0
+SAME = 1e-9
+"""Spreads nearer than this are the same."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Turn the dial twice, then let HiGHS solve the relaxation."""
+    asked = options(__doc__ or "", argv, repetitions=1, quick_repetitions=1)
+    n_leads, n_reps = (QUICK_LEADS, QUICK_REPS) if asked.quick else (LEADS, REPS)
+    problem = _problem(n_leads, n_reps)
+    _warm()
+    exact = _curve(problem, "load, group", NETWORK)
+    banded = _curve(problem, "load, group, quality", ALL_BANDS)
+    reference = _by_highs(
+        problem, QUICK_HIGHS_SECONDS if asked.quick else HIGHS_SECONDS
+    )
+    rises = sum(_n_rises(rows) for rows in (exact, banded))
+    rows = [*exact, *banded, reference]
+    figure = Figure(
+        name="fairness",
+        value=rises,
+        bar=0,
+        holds=rises == 0 and all(row["broken limits"] in (0, None) for row in rows),
+        rows=rows,
+        title=f"Fair shares of {n_leads:,} leads among {n_reps} reps",
+        notes=(
+            "Bands: load 20 %, group 10 %, quality 20 %, around the weights.",
+            "Gap: proven bound minus value, over the bound; seconds of each point with "
+            "what came before it (the first of each curve starts from nothing).",
+            f"HiGHS: the linear relaxation over all pairs, {reference['seconds']} s.",
+        ),
+        extra={
+            "unit": "times the spread rises along the dial",
+            "worst gap, load and group": max(_numbers(exact, "gap")),
+            "worst gap, all bands": max(_numbers(banded, "gap")),
+            "seconds, all bands at dial 0": banded[0]["seconds"],
+            "HiGHS seconds": reference["seconds"],
+        },
+    )
+    return publish(figure, quick=asked.quick)
+
+
+def _problem(n_leads: int, n_reps: int) -> Problem:
+    market = simulate(MarketSettings(n_leads=int(n_leads * 1.2), n_reps=n_reps))
+    drawn = batch(market, n_leads, n_reps)
+    return Problem(
+        drawn.value,
+        drawn.eligible,
+        np.full(n_reps, round(SLOTS * n_leads / n_reps)),
+        np.zeros(n_reps, np.int64),
+        weight=drawn.weight,
+        waited=drawn.waited,
+        group=drawn.group,
+        quality=drawn.quality,
+    )
+
+
+def _warm() -> None:
+    """Compile and load, on a batch large enough for every part to run."""
+    rng = np.random.default_rng(0)
+    small = Problem(
+        rng.random((600, 100), dtype=np.float32),
+        np.ones((600, 100), np.bool_),
+        np.full(100, 9),
+        np.zeros(100, np.int64),
+        group=rng.integers(0, 3, 100),
+        quality=rng.random(600),
+    )
+    solve_fair(small, dataclasses.replace(ALL_BANDS, dial=0.5))
+
+
+def _curve(problem: Problem, name: str, bands: Fairness) -> list[Row]:
+    """One row per point of the dial."""
+    planner, rows = Planner(problem, bands), []
+    first = None
+    for dial in np.linspace(0.0, 1.0, POINTS).tolist():
+        start = time.perf_counter()
+        answer = planner.at(dial)
+        seconds = time.perf_counter() - start
+        plan = Plan.certain(answer.rep_of)
+        value = total_value(problem, plan)
+        first = value if first is None else first
+        broken = violations(problem, plan) + broken_bands(problem, bands, plan)
+        rows.append(
+            {
+                "bands": name,
+                "dial": round(dial, 2),
+                "value": value,
+                "of dial 0 (%)": round(100 * value / first, 3),
+                "bound": answer.bound,
+                "gap": gap(problem, plan, answer.bound),
+                "spread": planner.shares.spread(loads(problem, plan)),
+                "broken limits": len(broken),
+                "seconds": round(seconds, 2),
+            }
+        )
+    return rows
+
+
+def _by_highs(problem: Problem, seconds: float) -> Row:
+    """The relaxation at dial 0, all pairs at once."""
+    limits = limits_of(problem, ALL_BANDS)
+    n_given = int(min(problem.n_leads, problem.capacity.sum()))
+    limits = dataclasses.replace(limits, n_given=n_given)
+    band = quality_band_of(problem, ALL_BANDS)
+    assert band is not None
+    start = time.perf_counter()
+    model = QualityModel(problem, limits, band, problem.eligible)
+    n_apart = 2 * problem.n_reps
+    answer = milp(
+        np.concatenate([-model.value, np.zeros(1 + n_apart)]),
+        constraints=[
+            LinearConstraint(model.at_most, -np.inf, model.most),
+            LinearConstraint(model.exactly, model.right, model.right),
+        ],
+        bounds=Bounds(0, np.repeat([np.inf, 0.0], [len(model.value) + 1, n_apart])),
+        options={"time_limit": seconds},
+    )
+    done = answer.status == 0 and answer.fun is not None
+    return {
+        "bands": "HiGHS, all pairs" + ("" if done else ": out of time"),
+        "dial": 0.0,
+        "value": None,
+        "of dial 0 (%)": None,
+        "bound": -answer.fun * model.size if done and answer.fun is not None else None,
+        "gap": None,
+        "spread": None,
+        "broken limits": None,
+        "seconds": round(time.perf_counter() - start, 2),
+    }
+
+
+def _n_rises(rows: Sequence[Row]) -> int:
+    spread = np.array(_numbers(rows, "spread"))
+    return int((np.diff(spread) > SAME).sum())
+
+
+def _numbers(rows: Sequence[Row], column: str) -> list[float]:
+    return [float(row[column] or 0.0) for row in rows]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
