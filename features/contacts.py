@@ -52,6 +52,7 @@ class Contacts:
         )
         given = key(decisions.lead, decisions.rep)
         subject, at, change = decisions.results.win_changes()
+        at = np.maximum(at, decisions.known_at[subject])
         seen = np.concatenate([given, touched])
         seen_at = np.concatenate([decisions.known_at, known])
         customer = np.where(seen >= 0, seen // max(width, 1), -1)

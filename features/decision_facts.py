@@ -29,7 +29,8 @@ class DecisionFacts:
         void_at: When the rep declined it, or the CRM overrode or undid it; ``FOREVER``
             where it stands; int64 (n_decisions,).
         end_at: When the rep no longer had the lead open: closed, given to another,
-            dropped; ``FOREVER`` while open; int64 (n_decisions,).
+            dropped; never before ``known_at``, ``FOREVER`` while open;
+            int64 (n_decisions,).
         propensity: Of the lottery, missing where nothing was drawn; float64.
         results: How each closed.
     """
@@ -61,6 +62,7 @@ class DecisionFacts:
         results = Results.of(history.outcomes, judged)
         void, left = _ends_by_owner(history.ownership, leads.ids, rep_ids, latest, rep)
         end = np.minimum(_first_known(results, ids.size), np.minimum(void, left))
+        end = np.minimum(end, _next_of_lead(leads.given, ids.size))
         return cls(
             ids=ids,
             lead=lead,
@@ -68,7 +70,7 @@ class DecisionFacts:
             decided_at=decided,
             known_at=known,
             void_at=void,
-            end_at=np.minimum(end, _next_of_lead(leads.given, ids.size)),
+            end_at=np.maximum(end, known),
             propensity=table["propensity"].to_numpy(np.float64),
             results=results,
         )

@@ -54,9 +54,9 @@ def usual_time_to_win(own: Own, at: int) -> int:
         TooFewOutcomes: No decision is known to be won.
     """
     decisions = own.decisions
-    every = np.arange(len(decisions.ids))
-    won_at = decisions.results.won_at(every, np.full(every.size, at, dtype=np.int64))
-    days = days_between(decisions.decided_at, won_at)
+    known = np.flatnonzero(decisions.known_at <= at)
+    won_at = decisions.results.won_at(known, np.full(known.size, at, dtype=np.int64))
+    days = days_between(decisions.decided_at[known], won_at)
     days = days[~np.isnan(days)]
     if days.size == 0:
         raise TooFewOutcomes(won=0, lost=0, needed=1)

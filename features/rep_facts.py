@@ -191,28 +191,36 @@ def _responses(
     decisions: DecisionFacts,
     rep_ids: pd.Index,
 ) -> tuple[IntArray, IntArray, FloatArray]:
-    """Log hours from each decision to the rep's first touch; rep, when known, value."""
+    """Log hours from each decision to the rep's first touch; rep, when known, value.
+
+    The first touch is the first one known. One that happened before it and was
+    recorded after it is not waited for: as of the first, nobody knew of it.
+    """
     touch = activities[activities["kind"].isin(TOUCHES)]
     lead = codes_of(leads.ids, touch["lead_id"])
     rep = codes_of(rep_ids, touch["rep_id"])
-    happened = instants(touch["happened_at"])
-    known = np.maximum(happened, instants(touch["recorded_at"]))
+    known = np.maximum(instants(touch["happened_at"]), instants(touch["recorded_at"]))
     width = len(rep_ids) + 1
-    log = Log.of(np.where((lead >= 0) & (rep >= 0), lead * width + rep, -1), happened)
-    key = decisions.lead * width + decisions.rep
-    following = log.last(key, decisions.decided_at - 1)
-    first = np.searchsorted(log.key, key)
-    following = np.where(following >= 0, following + 1, first)
-    found = following < log.key.size
-    found[found] = log.key[following[found]] == key[found]
-    cap = decisions.decided_at + round(RESPONSE_CAP_HOURS / 24 * DAY)
-    row = take(log.order, np.where(found, following, -1), -1)
-    at = np.where(row >= 0, take(known, row, 0), cap)
-    hours = (take(happened, row, 0) - decisions.decided_at) / DAY * 24.0
-    late = (row < 0) | (at > cap)
-    hours = np.where(late, RESPONSE_CAP_HOURS, hours)
+    log = Log.of(np.where((lead >= 0) & (rep >= 0), lead * width + rep, -1), known)
     usable = (decisions.lead >= 0) & (decisions.rep >= 0)
-    return np.where(usable, decisions.rep, -1), np.minimum(at, cap), np.log1p(hours)
+    key = np.where(usable, decisions.lead * width + decisions.rep, -1)
+    cap = decisions.decided_at + round(RESPONSE_CAP_HOURS / 24 * DAY)
+    at = np.minimum(_first_after(log, key, decisions.decided_at), cap)
+    hours = (at - decisions.decided_at) / DAY * 24.0
+    # A decision recorded late was not known to have been answered before that.
+    seen = np.maximum(at, decisions.known_at)
+    return np.where(usable, decisions.rep, -1), seen, np.log1p(hours)
+
+
+def _first_after(log: Log, key: IntArray, at: IntArray) -> IntArray:
+    """Instant of the first event of each key at or after ``at``, or the largest."""
+    last = log.last(key, at - 1)
+    position = np.where(last >= 0, last + 1, np.searchsorted(log.key, key))
+    found = position < log.key.size
+    found[found] = log.key[position[found]] == key[found]
+    first = np.full(key.size, np.iinfo(np.int64).max)
+    first[found] = log.known_at[position[found]]
+    return first
 
 
 def _surveys(

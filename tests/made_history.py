@@ -1,16 +1,17 @@
-"""A made-up history that has every oddity features must cope with.
+"""Made-up histories: one with every oddity features must cope with, and tiny ones.
 
 Late records, corrections, outcomes that name no decision, merges done and undone,
 declined decisions, empty lists, missing values. It is no market: nothing can be learnt
 from it but who wins more often (``skill``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from features.history import History
+from features.history import TABLES, History
 
 START = pd.Timestamp("2024-01-01", tz="UTC")
 SPAN_DAYS = 400
@@ -18,6 +19,7 @@ REGIONS = ("north", "south", "east", "west")
 PRODUCTS = ("basic", "plus", "pro")
 CHANNELS = ("web", "fair", "phone")
 INDUSTRIES = ("steel", "retail", "health", "food")
+Row = Mapping[str, Any]
 LANGUAGES = ("zh", "zh-Hant", "en", "de")
 
 
@@ -254,3 +256,34 @@ def _merges(draw: _Draws, leads: pd.DataFrame, oddities: bool) -> pd.DataFrame:
             "undone_at": undone,
         }
     )
+
+
+def day(number: float) -> pd.Timestamp:
+    return START + pd.Timedelta(days=number)
+
+
+def history(**tables: Sequence[Row]) -> History:
+    """A history whose rows name only what matters; times are filled in."""
+    frames = {}
+    for name, rows in tables.items():
+        filled = []
+        for k, row in enumerate(rows):
+            event = (
+                row.get("decided_at") or row.get("happened_at") or row.get("closed_at")
+            )
+            recorded = event or row.get("valid_from", START)
+            usual = {
+                "event_id": f"event-{k}",
+                "decision_id": f"decision-{k}",
+                "created_at": START,
+                "valid_from": START,
+                "recorded_at": recorded,
+                "attributes": "{}",
+                "languages": "[]",
+                "products": "[]",
+                "industries": "[]",
+            }
+            known = {c: usual.get(c, np.nan) for c in TABLES[name]}
+            filled.append({**known, **row})
+        frames[name] = pd.DataFrame(filled, columns=list(TABLES[name]))
+    return History.of(frames)

@@ -61,7 +61,7 @@ def present() -> Known:
     return known(history())
 
 
-instants_asked = st.integers(30 * 1440, SPAN_DAYS * 1440).map(
+instants_asked = st.integers(60 * 1440, SPAN_DAYS * 1440).map(
     lambda minutes: START + pd.Timedelta(minutes=minutes)
 )
 
@@ -191,7 +191,7 @@ def test_no_label_and_no_recipe_sees_what_comes_after_its_instant(
     end = instant(at)
     found = [Own.of(one) for one in (history(), changed(history(), at, seed))]
     labels = [labelled(one, RECIPE, end) for one in found]
-    recipes = [learn_recipe(one, end, label_window_days=40) for one in found]
+    recipes = [learn_recipe(one, end) for one in found]
     judged = [
         dict(zip(one.decisions.ids[rows.decision], rows.won, strict=True))
         for one, rows in zip(found, labels, strict=True)
