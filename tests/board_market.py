@@ -19,11 +19,11 @@ from rightrep.domain.decision import RunnerUp
 from rightrep.domain.ids import LeadId, RepId, new_id
 from rightrep.domain.lead import Lead
 from rightrep.domain.money import Money
-from rightrep.domain.plan import PlanRep, StoredPlan
+from rightrep.domain.plan import LineState, PlanRep, StoredPlan
 from rightrep.store import plans
-from rightrep.store.exclusions import save_roster
+from rightrep.store.exclusions import save_roster, unpacked
 from rightrep.store.models import PublishedModel, promote, publish_model
-from rightrep.store.session import WriteSession
+from rightrep.store.session import ReadSession, WriteSession
 from serving.usecases.planning import commit_plan
 from serving.usecases.situation import Situation, problem_of, read_situation
 from tests.serving_parts import Served
@@ -171,6 +171,18 @@ def more_leads(served: Served, count: int, *, first: int = 0) -> list[LeadId]:
     answer = served.post("/v1/leads", {"leads": lead_rows(count, first=first)})
     assert answer.status_code == 200, answer.text
     return [LeadId(lead["lead_id"]) for lead in answer.json()["leads"]]
+
+
+def waiting_leads(session: ReadSession, plan: StoredPlan) -> list[LeadId]:
+    """Leads that a plan gives to nobody although somebody may take them."""
+    lines = plans.read_lines(session, plan.plan_id, state=LineState.UNASSIGNED)
+    return [
+        LeadId(lead_id)
+        for lead_id, packed in zip(
+            lines["lead_id"].to_pylist(), lines["exclusions"].to_pylist(), strict=True
+        )
+        if not unpacked(packed).all()
+    ]
 
 
 def commit(session: WriteSession, plan: StoredPlan, *, at: datetime) -> None:

@@ -11,6 +11,7 @@ from datetime import datetime
 from rightrep.domain.days import local_day
 from rightrep.domain.decision import Decision
 from rightrep.domain.eligibility import RosterEntry
+from rightrep.domain.hours import on_leave
 from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.plan import LineState, PlanRep, StoredPlan
 from rightrep.domain.rep import RepStatus
@@ -93,6 +94,7 @@ class RepLoad:
         rep_id: The rep.
         team: Team, or None.
         status: Whether the rep takes leads.
+        on_leave: Whether the rep was away when the plan was made.
         limit: Open leads the rep may hold; None is no limit.
         holds_now: Open leads at the moment.
         held: Open leads when the plan was made; at the moment where there is none.
@@ -102,6 +104,7 @@ class RepLoad:
     rep_id: RepId
     team: str | None
     status: RepStatus
+    on_leave: bool
     limit: int | None
     holds_now: int
     held: int
@@ -111,6 +114,11 @@ class RepLoad:
     def given(self) -> int:
         """Leads the plan gives."""
         return self.plan.given if self.plan else 0
+
+    @property
+    def takes_leads(self) -> bool:
+        """Whether the rep could get a lead at all."""
+        return self.status is RepStatus.ACTIVE and not self.on_leave
 
     @property
     def slot_price(self) -> float | None:
@@ -231,7 +239,10 @@ def read_loads(
         found = plans.read_plan_reps(session, header.plan_id)
         meant = {rep.rep_id: rep for rep in found}
     entries = roster(session, as_of=as_of, local_day=day)
-    loads = [_load(entry, meant.get(entry.rep_id)) for entry in entries]
+    zone = tenant.time_zone
+    loads = [
+        _load(entry, meant.get(entry.rep_id), zone=zone, at=as_of) for entry in entries
+    ]
     return sorted((load for load in loads if _takes_part(load)), key=_pressure)
 
 
@@ -270,12 +281,15 @@ def _compared(header: StoredPlan) -> list[PolicyFigure]:
     return sorted(figures, key=lambda figure: -figure.value)
 
 
-def _load(entry: RosterEntry, meant: PlanRep | None) -> RepLoad:
+def _load(
+    entry: RosterEntry, meant: PlanRep | None, *, zone: str, at: datetime
+) -> RepLoad:
     what = entry.attributes
     return RepLoad(
         rep_id=entry.rep_id,
         team=what.team,
         status=what.status,
+        on_leave=on_leave(what.leave, zone=what.time_zone or zone, at=at),
         limit=what.holding_limit,
         holds_now=entry.held,
         held=entry.held if meant is None else meant.load,

@@ -40,7 +40,7 @@ class UnassignedLead:
         lead_id: The lead.
         lead: What was known about it when the plan was made; None when nothing was.
         reasons: Why, most frequent first; the reps who may take it before all
-            others. Empty where no reasons were kept.
+            others, those who left not counted. Empty where none were kept.
         owner: Who has it by now, or None.
     """
 
@@ -81,7 +81,7 @@ def read_unassigned(
     kept = plans.count_exclusions(session, plan.plan_id, LineState.UNASSIGNED)
     main: Counter[Exclusion] = Counter()
     for packed, count in kept.items():
-        reasons = reasons_of(packed)
+        reasons = _telling(reasons_of(packed))
         if reasons:
             main[reasons[0].why] += count
     lines = plans.read_lines(
@@ -102,7 +102,7 @@ def read_unassigned(
             UnassignedLead(
                 lead_id=lead_id,
                 lead=known.get(lead_id),
-                reasons=reasons_of(line["exclusions"]),
+                reasons=_telling(reasons_of(line["exclusions"])),
                 owner=owners[lead_id].owner if lead_id in owners else None,
             )
             for lead_id, line in zip(ids, page, strict=True)
@@ -120,6 +120,12 @@ def reasons_of(packed: bytes | None) -> list[Reason]:
         Reason(Exclusion(int(code)), int(count[code])) for code in np.flatnonzero(count)
     ]
     return sorted(found, key=lambda r: (r.why is not Exclusion.ELIGIBLE, -r.reps))
+
+
+def _telling(reasons: list[Reason]) -> list[Reason]:
+    """Without those who left, unless nobody else is there."""
+    stayed = [reason for reason in reasons if reason.why is not Exclusion.LEFT]
+    return stayed or reasons
 
 
 def reps_by_reason(

@@ -15,7 +15,7 @@ from rightrep.domain.eligibility import Exclusion
 from rightrep.domain.ids import LeadId, RepId, new_id
 from rightrep.domain.plan import LineState, PlanRep, StoredPlan
 from rightrep.domain.roles import Role
-from rightrep.store import plans
+from rightrep.store import bulk, plans
 from rightrep.store.decisions import list_decisions, log_decisions
 from rightrep.store.engine import Store
 from rightrep.store.exclusions import save_roster
@@ -248,7 +248,8 @@ def test_load_is_told_per_rep_with_the_worth_of_a_slot(served: Served) -> None:
         mine = next(m for m in meant if m.capacity == rep.holding_limit)
         assert rep.name in shown
         assert f"{rep.team} 0 0" in shown
-        assert f"+{mine.given} {rep.holding_limit}" in shown or not mine.given
+        told = f"+{mine.given} of {mine.capacity} {rep.holding_limit}"
+        assert told in shown or not mine.given
 
 
 @pytest.mark.parametrize(
@@ -297,6 +298,19 @@ def test_a_rep_who_left_and_holds_nothing_is_not_listed(served: Served) -> None:
     assert "Rep away paused" in shown
 
 
+def test_a_rep_who_is_away_takes_none_and_has_nothing_to_spare(served: Served) -> None:
+    market.settle_in(served, 4)
+    away = served.add_reps("r1", leave=[{"first": "2026-03-01", "last": "2026-03-09"}])
+    with served.context.store.read(ACME) as session:
+        leads = bulk.open_leads(session, as_of=served.clock.now())
+    planned(served, leads["lead_id"].to_pylist())
+
+    shown = read(served)
+
+    assert away
+    assert re.search(r"Rep r1 on leave .{0,20}takes none", shown)
+
+
 def test_who_holds_a_lead_now_is_counted_now(served: Served) -> None:
     leads = market.settle_in(served, 60)
     plan = planned(served, leads)
@@ -323,7 +337,7 @@ def test_unassigned_leads_name_their_reasons(served: Served) -> None:
     shown = read(served)
 
     assert f"{lines.num_rows} leads stay without a rep." in shown
-    assert "1 rep: May take it; every slot went to another lead." in shown
+    assert "1 rep: May take it; the slots went to other leads." in shown
     assert "8 reps: Does not speak the lead's language." in shown
     assert shown.count("Rep by rep") == 8
 
