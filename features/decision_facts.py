@@ -85,11 +85,14 @@ def _judged_decision(
 ) -> IntArray:
     """The decision each outcome judges: the one named, or the lead's last before it.
 
-    A lead's decisions are those of all leads merged into it by then.
+    A lead's decisions are those of all leads merged into it by then. An outcome that
+    names a decision which is not here judges none: it may be recorded later, and an
+    earlier one must not be credited until then.
     """
     judged = codes_of(ids, outcomes["decision_id"])
-    judged[outcomes["decision_id"].isna().to_numpy()] = -1
-    silent = np.flatnonzero((judged < 0) & (lead >= 0))
+    unnamed = outcomes["decision_id"].isna().to_numpy()
+    judged[unnamed] = -1
+    silent = np.flatnonzero(unnamed & (lead >= 0))
     if silent.size == 0 or latest.order.size == 0:
         return judged
     closed = instants(outcomes["closed_at"])[silent]

@@ -1,9 +1,10 @@
 """Leaf values as whole counts of a step, so that their sums are exact in 32 bits.
 
-Each tree's values are counted from the middle of their range, and the middles summed
-apart. Trees are taken in bands, each with the finest step whose sum cannot overflow.
-Rounding a leaf to its count is then the only error, at most half a step per tree: known
-before anything is scored, and made as small as asked by taking more bands.
+The values of a group of trees (which share words) are counted from the middle of their
+range, and the middles summed apart. Groups are taken in bands, each with the finest
+step whose sum cannot overflow. Rounding a value to its count is then the only error, at
+most half a step per group: known before anything is scored, and made as small as asked
+by taking more bands.
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ _MOST = 2**31 - 1
 
 
 class Band(NamedTuple):
-    """Trees that are summed in one step.
+    """Groups of trees that are summed in one step.
 
     Attributes:
         start: First word.
@@ -40,7 +41,7 @@ class LeafCounts:
     Attributes:
         count: Counts that leaves add; int32 (n_words, ENTRIES).
         bands: The bands, in order.
-        middle: Sum of the trees' middles, added to every raw score.
+        middle: Sum of the groups' middles, added to every raw score.
         error: Most that a raw score can be off.
     """
 
@@ -58,39 +59,40 @@ def count_leaves(words: LeafWords, *, most_error: float) -> LeafCounts:
         most_error: Most that a raw score may be off; positive.
 
     Raises:
-        InvalidInput: Leaf values are too large for that, even tree by tree.
+        InvalidInput: Leaf values are too large for that, even group by group.
     """
     middle, half = _ranges(words)
-    n_trees = middle.size
+    n_groups = middle.size
     n_bands = 1
     while True:
-        edges = np.linspace(0, n_trees, n_bands + 1).round().astype(np.int64)
+        edges = np.linspace(0, n_groups, n_bands + 1).round().astype(np.int64)
         steps = [_step(half[i:k]) for i, k in pairwise(edges)]
         error = 0.5 * float(np.diff(edges) @ np.array(steps))
         if error <= most_error:
             break
-        if n_bands >= n_trees:
+        if n_bands >= n_groups:
             raise InvalidInput(
                 f"Leaf values add up to {half.sum():.0f}; raw scores could be off by "
                 f"{error:.1g}.",
                 remedy="Train with a stronger penalty on leaf values.",
             )
-        n_bands = min(2 * n_bands, n_trees)
-    first = np.searchsorted(words.tree, edges)
+        n_bands = min(2 * n_bands, n_groups)
+    first = words.start[edges]
     bands = tuple(map(Band, first[:-1].tolist(), first[1:].tolist(), steps))
     step = np.repeat(steps, np.diff(first))[:, None]
-    away = np.where(words.known, words.value - middle[words.tree][:, None], 0.0)
+    away = np.where(
+        words.known, words.value - np.repeat(middle, np.diff(words.start))[:, None], 0.0
+    )
     count = np.rint(away / step).astype(np.int32)
     return LeafCounts(count, bands, float(middle.sum()), error)
 
 
 def _ranges(words: LeafWords) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Middle and half width of each tree's leaf values; float64 (n_trees,)."""
-    start = np.flatnonzero(np.diff(words.tree, prepend=-1))
+    """Middle and half width of each group's values; float64 (n_groups,)."""
     low = np.where(words.known, words.value, np.inf).min(axis=1)
     high = np.where(words.known, words.value, -np.inf).max(axis=1)
-    least = np.minimum.reduceat(low, start)
-    most = np.maximum.reduceat(high, start)
+    least = np.minimum.reduceat(low, words.start[:-1])
+    most = np.maximum.reduceat(high, words.start[:-1])
     return (least + most) / 2, (most - least) / 2
 
 
@@ -99,5 +101,5 @@ def _step(half: NDArray[np.float64]) -> float:
     widest = float(half.sum())
     if widest == 0.0:
         return 2.0**-60
-    room = _MOST - half.size  # half a count of rounding per tree, and to spare
+    room = _MOST - half.size  # half a count of rounding per group, and to spare
     return float(2.0 ** np.ceil(np.log2(widest / room)))

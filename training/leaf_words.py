@@ -7,9 +7,10 @@ a side's columns can be asked on their own: once per lead, once per rep, once pe
 https://doi.org/10.1145/2766462.2767733), with the leaves of both answers ruled out so
 that exactly one bit is left, and split by side.
 
-31 leaves share a word: as many as LightGBM's trees have unless told otherwise, and one
-bit stays free for "none of these". A tree with more leaves has several words; a pair's
-leaf is in one of them and the others end empty.
+A word has room for 31 leaves: as many as LightGBM's trees have unless told otherwise,
+and one bit stays free for "none of these". A tree with more leaves has several words; a
+pair's leaf is in one of them and the others end empty. Small trees share a word, which
+has a bit for each combination of their leaves.
 """
 
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from training.forest import Forest
 from training.leaf_lookup import ENTRIES
 
 WORD = 31
-"""Leaves to a word. Leaf b of a word is the bit with b + 1 zeros before it."""
+"""Places in a word. Place c is the bit with c + 1 zeros before it."""
 
 WordArray = NDArray[np.uint32]
 
@@ -62,27 +63,32 @@ class Splits(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class LeafWords:
-    """A forest split by side; w over words, k over pair columns.
+    """A forest split by side; w over words, t over trees, k over pair columns.
+
+    A word's places are the leaves of a tree, or the combinations of leaves of a few.
 
     Attributes:
         lead: Splits on the lead's columns.
         rep: Splits on the rep's columns.
         pair: Splits on pair columns.
-        tree: Tree of each word; int64 (n_words,).
-        leaves: Leaves the word has; uint32 (n_words,).
-        span: Leaves that some rep or pair split may rule out; uint32 (n_words,).
-        pair_span: Leaves that some split on pair column k may rule out;
+        start: First word of each group of trees that share words, and the end;
+            int64 (n_groups + 1,).
+        group: Group of each tree; int64 (n_trees,).
+        leaves: Places the word has; uint32 (n_words,).
+        span: Places that some rep or pair split may rule out; uint32 (n_words,).
+        pair_span: Places that some split on pair column k may rule out;
             uint32 (n_words, n_pair_columns).
-        known: Whether there is a leaf with e zeros before it;
-            bool (n_words, ENTRIES).
-        value: What it adds, or 0; float64 (n_words, ENTRIES).
-        index: LightGBM's number of that leaf in its tree; int32 (n_words, ENTRIES).
+        known: Whether there is a place with e zeros before it; bool (n_words, ENTRIES).
+        value: What its leaves add together, or 0; float64 (n_words, ENTRIES).
+        index: LightGBM's number of its leaf of tree t, tree by tree and word by word
+            within; int32 (sum over trees of words, ENTRIES).
     """
 
     lead: Splits
     rep: Splits
     pair: Splits
-    tree: IntArray
+    start: IntArray
+    group: IntArray
     leaves: WordArray
     span: WordArray
     pair_span: WordArray
@@ -93,12 +99,12 @@ class LeafWords:
     @property
     def n_words(self) -> int:
         """Words."""
-        return int(self.tree.shape[0])
+        return int(self.start[-1])
 
     @property
     def n_trees(self) -> int:
         """Trees."""
-        return int(self.tree[-1]) + 1
+        return int(self.group.shape[0])
 
 
 def split_by_side(forest: Forest, contract: Contract) -> LeafWords:
@@ -112,36 +118,96 @@ def split_by_side(forest: Forest, contract: Contract) -> LeafWords:
             f"The model has {forest.n_columns} columns, the contract "
             f"{len(contract.columns)}."
         )
-    n_words_of = -(-np.diff(forest.leaf_start) // WORD)
-    word_start = np.concatenate([[0], np.cumsum(n_words_of)])
-    tree = np.repeat(np.arange(forest.n_trees), n_words_of)
-    offset = (np.arange(tree.size) - word_start[tree]) * WORD
-    n_leaves = np.diff(forest.leaf_start)[tree] - offset
-    asked = _asked(forest, word_start)
-    n_pair = len(contract.of(Side.PAIR))
+    layout = _Layout.of(np.diff(forest.leaf_start))
+    asked = _asked(forest, layout)
+    n_words, n_pair = layout.known.shape[0], len(contract.of(Side.PAIR))
     edges = np.cumsum([0, *(len(contract.of(side)) for side in Side)])
     lead, rep, pair = (
-        _of_side(
-            forest, asked, edges[k], edges[k + 1], n_words=tree.size, by_column=k == 2
-        )
+        _of_side(forest, asked, edges[k], edges[k + 1], n_words, by_column=k == 2)
         for k in range(3)
     )
-    pair_span = _span(pair).reshape(tree.size, n_pair)
-    leaf = np.arange(-1, ENTRIES - 1)
-    known = (leaf >= 0) & (leaf < np.minimum(n_leaves, WORD)[:, None])
-    source = np.where(known, (forest.leaf_start[tree] + offset)[:, None] + leaf, 0)
+    pair_span = _span(pair).reshape(n_words, n_pair)
+    value, index = _tables(forest, layout)
     return LeafWords(
         lead=lead,
         rep=rep,
         pair=pair,
-        tree=tree,
-        leaves=_bits(np.zeros_like(n_leaves), n_leaves),
+        start=layout.start,
+        group=layout.group,
+        leaves=_bits(layout.known),
         span=_span(rep) | np.bitwise_or.reduce(pair_span, axis=1),
         pair_span=pair_span,
-        known=known,
-        value=np.where(known, forest.leaf_value[source], 0.0),
-        index=np.where(known, forest.leaf_index[source], 0).astype(np.int32),
+        known=np.pad(layout.known, ((0, 0), (1, 0))),
+        value=value,
+        index=index,
     )
+
+
+class _Layout(NamedTuple):
+    """Which leaf is where.
+
+    Attributes:
+        start: As in ``LeafWords``.
+        group: As in ``LeafWords``.
+        stride: Places between a tree's next leaf and the last; int64 (n_trees,).
+        size: Leaves of each tree; int64 (n_trees,).
+        offset: First leaf in the word, 0 where trees share it; int64 (n_words,).
+        known: Whether the word has that place; bool (n_words, WORD).
+    """
+
+    start: IntArray
+    group: IntArray
+    stride: IntArray
+    size: IntArray
+    offset: IntArray
+    known: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, size: IntArray) -> "_Layout":
+        """Let trees share a word as long as their combinations fit."""
+        group, stride = np.empty_like(size), np.empty_like(size)
+        places: list[int] = []
+        for t, n in enumerate(size.tolist()):
+            if places and places[-1] * n <= WORD:
+                stride[t] = places[-1]
+                places[-1] *= n
+            else:
+                stride[t] = 1
+                places.append(n)
+            group[t] = len(places) - 1
+        n_words = -(-np.array(places) // WORD)
+        start = np.concatenate([[0], np.cumsum(n_words)])
+        owner = np.repeat(np.arange(len(places)), n_words)
+        offset = (np.arange(owner.size) - start[owner]) * WORD
+        left = np.array(places)[owner] - offset
+        return cls(start, group, stride, size, offset, np.arange(WORD) < left[:, None])
+
+    def leaf(self, word: IntArray, tree: IntArray) -> IntArray:
+        """The tree's leaf at each place of a word; int64 (n, WORD).
+
+        Args:
+            word: int64 (n,).
+            tree: A tree of each word; int64 (n,).
+        """
+        step = np.arange(WORD) // self.stride[tree][:, None]
+        return self.offset[word][:, None] + step % self.size[tree][:, None]
+
+
+def _tables(
+    forest: Forest, layout: _Layout
+) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """``value`` and ``index`` of ``LeafWords``."""
+    n_words = np.diff(layout.start)[layout.group]
+    tree = np.repeat(np.arange(n_words.size), n_words)
+    step = np.arange(tree.size) - np.repeat(np.cumsum(n_words) - n_words, n_words)
+    word = layout.start[layout.group[tree]] + step
+    known = layout.known[word]
+    leaf = np.where(known, layout.leaf(word, tree), 0)
+    source = forest.leaf_start[tree][:, None] + leaf
+    value = np.zeros((layout.known.shape[0], ENTRIES))
+    np.add.at(value[:, 1:], word, np.where(known, forest.leaf_value[source], 0.0))
+    index = np.where(known, forest.leaf_index[source], 0).astype(np.int32)
+    return value, np.pad(index, ((0, 0), (1, 0)))
 
 
 class _Asked(NamedTuple):
@@ -153,29 +219,33 @@ class _Asked(NamedTuple):
     no: WordArray
 
 
-def _asked(forest: Forest, word_start: IntArray) -> _Asked:
+def _asked(forest: Forest, layout: _Layout) -> _Asked:
     low, high = forest.first // WORD, (forest.last - 1) // WORD
     times = high - low + 1
     split = np.repeat(np.arange(times.size), times)
     step = np.arange(split.size) - np.repeat(np.cumsum(times) - times, times)
-    in_tree = low[split] + step
-    of_tree = np.repeat(np.arange(forest.n_trees), np.diff(forest.split_start))
-    base = in_tree * WORD
-    below_yes = _bits(forest.first[split] - base, forest.middle[split] - base)
-    below_no = _bits(forest.middle[split] - base, forest.last[split] - base)
-    return _Asked(word_start[of_tree[split]] + in_tree, split, ~below_no, ~below_yes)
+    tree = np.repeat(np.arange(layout.group.size), np.diff(forest.split_start))[split]
+    word = layout.start[layout.group[tree]] + low[split] + step
+    leaf = layout.leaf(word, tree)
+    first, middle, last = (
+        end[split][:, None] for end in (forest.first, forest.middle, forest.last)
+    )
+    below_yes = _bits((first <= leaf) & (leaf < middle) & layout.known[word])
+    below_no = _bits((middle <= leaf) & (leaf < last) & layout.known[word])
+    return _Asked(word, split, ~below_no, ~below_yes)
 
 
-def _bits(start: IntArray, stop: IntArray) -> WordArray:
-    """The bits of leaves ``start`` up to ``stop``, clipped to the word."""
-    one = np.uint64(1)
-    high = one << (WORD - np.clip(start, 0, WORD)).astype(np.uint64)
-    low = one << (WORD - np.clip(stop, 0, WORD)).astype(np.uint64)
-    return (high - low).astype(np.uint32)
+def _bits(places: NDArray[np.bool_]) -> WordArray:
+    """Words with the bits of those places; uint32 (n,).
+
+    Args:
+        places: bool (n, WORD).
+    """
+    return (places @ (2 ** np.arange(WORD - 1, -1, -1))).astype(np.uint32)
 
 
 def _of_side(
-    forest: Forest, asked: _Asked, low: int, high: int, *, n_words: int, by_column: bool
+    forest: Forest, asked: _Asked, low: int, high: int, n_words: int, *, by_column: bool
 ) -> Splits:
     """The splits on columns ``low`` up to ``high``, in order of word (and column)."""
     column = forest.column[asked.split]

@@ -28,7 +28,7 @@ SET_WORD = 32
 FEW_SET_WORDS = 4
 """Sets up to this size are compared word by word: that vectorises."""
 
-TOGETHER = 8
+TOGETHER = 4
 """Words of trees whose leaves left are kept at once: leads x this x 4 bytes."""
 
 MOST_KEPT = 512

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 HERE = Path(__file__).parent
 AXE = (HERE / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 INK = (HERE / "ink.js").read_text(encoding="utf-8")
-LOOKS = {
+LOOKS: dict[str, dict[str, Any]] = {
     "light": {"width": 1280, "color_scheme": "light"},
     "dark": {"width": 1280, "color_scheme": "dark"},
     "phone": {"width": 375, "height": 812, "has_touch": True, "is_mobile": True},
@@ -77,6 +77,9 @@ def test_every_page_is_accessible_fits_and_complains_of_nothing(
             "[document.documentElement.scrollWidth, window.innerWidth]"
         )
         assert wide <= room, name
+        if look == "phone":
+            for box in reader.page.locator(".scroll").all():
+                assert box.evaluate("box => box.scrollWidth <= box.clientWidth"), name
     assert reader.said == []
 
 

@@ -190,6 +190,22 @@ def test_a_tree_has_as_many_words_as_its_leaves_fill(n_leaves: int) -> None:
     assert not words.known[:, 0].any()
 
 
+def test_small_trees_share_a_word_as_long_as_their_combinations_fit() -> None:
+    rows, won = drawn(4)
+    forest = read_forest(trained(rows, won, 5, num_leaves=4))
+
+    words = split_by_side(forest, leads_only(4))
+
+    assert words.group.tolist() == [0, 0, 1, 1, 2]
+    assert [int(word).bit_count() for word in words.leaves] == [16, 16, 4]
+    first, second = (
+        forest.leaf_value[forest.leaf_start[t] : forest.leaf_start[t + 1]]
+        for t in (0, 1)
+    )
+    sums = np.sort(np.add.outer(first, second), axis=None)
+    assert np.sort(words.value[0][words.known[0]]).tolist() == sums.tolist()
+
+
 def test_words_of_lead_splits_alone_leave_nothing_open_to_reps() -> None:
     rows, won = drawn(4)
 

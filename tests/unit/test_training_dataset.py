@@ -87,6 +87,12 @@ def test_an_outcome_that_names_no_decision_judges_the_last_one_before_it() -> No
     assert found.won.tolist() == [False, True, False]
 
 
+def test_an_outcome_that_names_an_unknown_decision_is_credited_to_no_other() -> None:
+    won = closed(0, "won", 7, decision_id="not recorded yet")
+
+    assert not rows(50, outcomes=[won]).won.any()
+
+
 def test_an_outcome_of_a_survivor_judges_the_decision_on_what_was_merged() -> None:
     merge = {"lead_id": "lead-0", "survivor_id": "lead-3", "merged_at": day(2)}
     decided = [{"lead_id": "lead-0", "rep_id": "rep", "decided_at": day(0)}]
