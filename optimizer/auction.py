@@ -34,7 +34,7 @@ from optimizer.auction_kernels import (
     margins,
     prove,
 )
-from optimizer.exchange_kernels import Watch, new_tree, plant, sweep
+from optimizer.exchange_kernels import Watch, new_tree, plant, refresh, sweep
 from optimizer.problem import (
     UNASSIGNED,
     FloatArray,
@@ -83,7 +83,7 @@ class AuctionResult:
     Attributes:
         plan: What was chosen.
         shadow_price: As in ``PricedPlan``, exact when nothing is left to gain; for a
-            rep without slots what a first one would be worth; float64 (n_reps,).
+            rep without slots the lowest that no lead would pay; float64 (n_reps,).
         value: Value of the plan.
         bound: Proven upper bound on the value of any plan, in float64 from the prices.
         gap: Bound minus value, over the bound; at least 0.
@@ -110,19 +110,21 @@ def solve_auction(
     gap: float = 1e-6,
     time_limit: timedelta | None = None,
     exact: bool = False,
+    by_lot: bool = False,
 ) -> AuctionResult:
     """Share the leads for the most expected value, with a proof of how good it is.
 
     Measured on one core, 10,000 leads x 500 reps: about 0.05 s where OR-Tools' minimum
     cost flow takes 2 to 3 s (``benchmarks/batch_optimum.py`` has the table). Of equally
-    good plans one that leaves few leads is chosen; which one depends on the order of
-    leads and reps.
+    good plans one that leaves few leads is chosen.
 
     Args:
         problem: The batch; values are read as they are, float32 or float64.
         gap: Largest bound minus value, over the bound, to be content with.
         time_limit: Stop about then with the best plan so far; no limit if None.
         exact: Go on until no exchange pays, whatever the gap.
+        by_lot: Number the reps anew by a lot from the seed, so that equally good plans
+            favour no index; costs one copy of the values.
 
     Returns:
         The plan, with ``proven`` False when time ran out before the gap was reached.
@@ -132,9 +134,13 @@ def solve_auction(
         SolverStopped: Time ran out before the load floors were met.
     """
     limit = np.inf if time_limit is None else time_limit.total_seconds()
-    batch = _batch(problem)
-    if 0 in batch.value.shape:
+    if 0 in problem.value.shape:
         return _nothing_to_share(problem)
+    lot = np.arange(problem.n_reps)
+    batch = _batch(problem)
+    if by_lot:
+        lot = np.random.default_rng(problem.seed).permutation(problem.n_reps)
+        batch = _renumbered(batch, lot)
     asked = 0.0 if exact else gap
     search = _started(batch, time.monotonic() + limit)
     search.run(asked)
@@ -142,7 +148,7 @@ def solve_auction(
         if search.done:
             raise broken_floors(problem)
         raise SolverStopped("Time ran out before the load floors were met.")
-    return _result(problem, search, asked)
+    return _result(problem, search, lot, asked)
 
 
 def _batch(problem: Problem) -> Batch:
@@ -151,6 +157,16 @@ def _batch(problem: Problem) -> Batch:
     capacity = np.minimum(problem.capacity, problem.n_leads + 1)
     masked = not bool(problem.eligible.all())
     return Batch(problem.value, problem.eligible, masked, capacity, problem.floor, 0.0)
+
+
+def _renumbered(batch: Batch, lot: IntArray) -> Batch:
+    """The same batch with rep ``lot[j]`` in place ``j``."""
+    return batch._replace(
+        value=np.take(batch.value, lot, axis=1),
+        eligible=np.take(batch.eligible, lot, axis=1),
+        capacity=batch.capacity[lot],
+        floor=batch.floor[lot],
+    )
 
 
 def _nothing_to_share(problem: Problem) -> AuctionResult:
@@ -213,14 +229,16 @@ def _part(whole: IntArray, share: float, lot: np.random.Generator) -> IntArray:
     return np.asarray(np.diff(ends, prepend=0.0), np.int64)
 
 
-def _result(problem: Problem, search: "_Search", asked: float) -> AuctionResult:
-    rep_of = search.held.rep_of.astype(np.int64)
-    rep_of[rep_of == problem.n_reps] = UNASSIGNED
-    plan = Plan.certain(rep_of)
+def _result(
+    problem: Problem, search: "_Search", lot: IntArray, asked: float
+) -> AuctionResult:
+    """What was found, reps numbered as in the problem."""
+    plan = Plan.certain(np.append(lot, UNASSIGNED)[search.held.rep_of])
     value = total_value(problem, plan)
     bound = max(search.bound, value)
     gap = _gap(bound, value)
-    price = search.prices() if search.done else search.bound_price
+    price = np.empty(problem.n_reps)
+    price[lot] = search.prices() if search.done else search.bound_price
     proven = search.done or gap <= asked
     return AuctionResult(plan, price, value, bound, gap, proven, search.rounds)
 
@@ -287,8 +305,10 @@ class _Search:
     def run(self, gap: float) -> None:
         """Exchange leads until the gap is proven, nothing pays, or time is up."""
         while not self.is_late():
-            self._exchange()
-            self._prove(self.tree.price)
+            settled = self._exchange()
+            refresh(self.held, self.tree, 0.0)
+            n_gaining = self._prove(self.tree.price)
+            self.done = settled and n_gaining == 0
             if self.done or _gap(self.bound, self._value()) <= gap:
                 return
         # In the middle of the exchanges the auction's prices prove more.
@@ -305,7 +325,7 @@ class _Search:
         return margin
 
     def prices(self) -> FloatArray:
-        """Shadow prices, rounding off; for closed reps what a first slot is worth."""
+        """Shadow prices, rounding off; for closed reps the lowest nobody would pay."""
         batch, load = self.batch, self.held.load
         price = self.tree.price[:-1].copy()
         price[load < batch.capacity] = np.minimum(price[load < batch.capacity], 0.0)
@@ -313,7 +333,7 @@ class _Search:
         closed = np.flatnonzero(batch.capacity == 0)
         if len(closed) > 0:
             profit = self.held.value_of - self.tree.price[self.held.rep_of]
-            gain = batch.value[:, closed] - profit[:, None]
+            gain = batch.value[:, closed] - np.maximum(profit, 0.0)[:, None]
             where = batch.eligible[:, closed]
             price[closed] = gain.max(axis=0, initial=0.0, where=where)
         return price
@@ -327,8 +347,8 @@ class _Search:
             self.penalty = 2.0 * (len(self.held.load) + 2) * self.largest
         self.batch = self.batch._replace(stay=-STAY * self.largest)
 
-    def _exchange(self) -> None:
-        """Sweep until nothing on the short lists pays, or time is up."""
+    def _exchange(self) -> bool:
+        """Sweep until nothing on the short lists pays; False when time is up first."""
         n_leads = len(self.held.rep_of)
         watch = Watch(np.full(n_leads, -1.0), np.zeros(n_leads), np.zeros(1))
         tolerance, full = ROUNDING * self.largest, True
@@ -344,21 +364,26 @@ class _Search:
                 full,
             )
             if n_pivots == 0 and full:
-                return
+                return True
             full = n_pivots == 0
+        return False
 
     def _value(self) -> float:
         given = self.held.rep_of < len(self.held.load)
         return float(self.held.value_of[given].sum())
 
-    def _prove(self, price: FloatArray) -> None:
-        """Read the whole matrix: the bound, and new lists for leads that could gain."""
-        tolerance = ROUNDING * self.largest
-        gain, n_gaining = prove(self.batch, price, self.held, tolerance, self.lists)
+    def _prove(self, price: FloatArray) -> int:
+        """Read the whole matrix: the bound, and new lists for leads that could gain.
+
+        Returns:
+            How many leads could gain more than they do.
+        """
+        rounding = (ROUNDING + STAY) * self.largest
+        gain, n_gaining = prove(self.batch, price, self.held, rounding, self.lists)
         slots = self.batch.capacity @ np.maximum(price[:-1], 0.0)
         owed = self.batch.floor @ np.maximum(-price[:-1], 0.0)
         bound = float(slots - owed + gain)
         self.rounds += 1
-        self.done = n_gaining == 0
-        if bound < self.bound or self.done:
+        if bound < self.bound:
             self.bound, self.bound_price = bound, price[:-1].copy()
+        return int(n_gaining)

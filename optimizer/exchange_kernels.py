@@ -257,8 +257,15 @@ def plant(
 
 
 @njit(cache=True, nogil=True)
-def refresh(held: Held, tree: Tree) -> None:
-    """Compute all prices anew from the tree, so that rounding does not add up."""
+def refresh(held: Held, tree: Tree, stay: float) -> None:
+    """Compute all prices anew from the tree, so that rounding does not add up.
+
+    Args:
+        held: The plan.
+        tree: ``price`` is written in place.
+        stay: What an unassigned lead counts as: ``batch.stay`` while exchanging, 0 for
+            prices as others understand them.
+    """
     root: int = tree.price.shape[0] - 1
     x = tree.child[root]
     while x >= 0:
@@ -266,7 +273,8 @@ def refresh(held: Held, tree: Tree) -> None:
             tree.price[x] = tree.worth[x]
         else:
             above = tree.price[tree.parent[x]]
-            tree.price[x] = above + held.value_of[tree.lead[x]] - tree.worth[x]
+            there = stay if tree.parent[x] == root else tree.worth[x]
+            tree.price[x] = above + held.value_of[tree.lead[x]] - there
         if tree.child[x] >= 0:
             x = tree.child[x]
             continue
@@ -455,7 +463,7 @@ def sweep(
     way = Way(
         np.empty(n_nodes, np.int32), np.empty(n_nodes, np.int32), np.empty(n_nodes)
     )
-    refresh(held, tree)
+    refresh(held, tree, batch.stay)
     before = tree.price.copy()
     n_pivots = _sweep_leads(
         batch, lists, held, tree, watch, way, penalty, tolerance, full
