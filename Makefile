@@ -42,7 +42,7 @@ lock:
 	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--all-extras --group pyproject.toml:dev --group pyproject.toml:bench pyproject.toml build.in -o requirements.lock
 	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-		--constraint requirements.lock --extra train pyproject.toml build.in -o requirements-serve.lock
+		--constraint requirements.lock --extra train --extra dedupe pyproject.toml build.in -o requirements-serve.lock
 
 clean:
 	rm -rf .venv .rightrep build dist
