@@ -101,8 +101,37 @@ def schedule(
     Every process may ask for the next occurrence as often as it likes
     (``domain.recurrence`` says when that is): ``run_at`` is its key.
     """
-    key = f"at {run_at.isoformat()}"
-    return enqueue(session, kind, args, at=at, run_at=run_at, once_key=key)
+    return enqueue(
+        session, kind, args, at=at, run_at=run_at, once_key=_occurrence(run_at)
+    )
+
+
+def unschedule(
+    session: WriteSession, kind: str, *, at: datetime, keep: datetime | None = None
+) -> int:
+    """Cancel occurrences that were asked for and are not due yet.
+
+    Args:
+        session: Where to write.
+        kind: Of which recurring work.
+        at: Now; what is due already stays.
+        keep: The occurrence that is still wanted, or None.
+
+    Returns:
+        How many were cancelled.
+    """
+    unwanted = [
+        of_tenant(jobs),
+        jobs.c.kind == kind,
+        jobs.c.state == JobState.QUEUED,
+        jobs.c.once_key.startswith(_OCCURRENCE),
+        jobs.c.run_at > at,
+    ]
+    if keep is not None:
+        unwanted.append(jobs.c.once_key != _occurrence(keep))
+    # The key goes with it: the same occurrence may be wanted again later.
+    closing = _closed(JobState.CANCELLED, at) | {"once_key": None}
+    return session.execute(update(jobs).where(*unwanted).values(closing)).rowcount
 
 
 def claim_job(
@@ -286,6 +315,13 @@ def purge_jobs(session: WriteSession, *, before: datetime) -> int:
     """Remove jobs closed before an instant, and free their keys; returns how many."""
     old = delete(jobs).where(of_tenant(jobs), jobs.c.finished_at < before)
     return session.execute(old).rowcount
+
+
+_OCCURRENCE = "at "
+
+
+def _occurrence(run_at: datetime) -> str:
+    return f"{_OCCURRENCE}{run_at.isoformat()}"
 
 
 _SHOWN = tuple(

@@ -18,6 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+import rightrep.store.schema_learning
 import rightrep.store.schema_plans  # noqa: F401 - puts its tables into the metadata
 from rightrep.store.columns import tenant_column, tenants_own
 from rightrep.store.metadata import metadata

@@ -1,0 +1,74 @@
+"""How a tenant wants its models judged and watched."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from rightrep.errors import InvalidInput
+
+SETTING = "learning"
+"""Name of these settings among ``Tenant.settings``."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Learning:
+    """When a challenger is good enough, and what counts as drift.
+
+    Attributes:
+        value_margin: Share of the champion's value on randomised decisions that a
+            challenger may lose at most; in (0, 1].
+        drift_days: Days of decisions that are compared with the training's own; 1 to
+            366.
+        drift_psi: Population stability index from which a column has drifted; positive.
+        drift_missing: Change of a column's share of missing values that is drift; in
+            (0, 1].
+        drift_calibration: Distance of mean prediction and share won that is drift; in
+            (0, 1].
+        drift_outcomes: Change of the share of outcomes known in the usual time that is
+            drift; in (0, 1].
+    """
+
+    value_margin: float = 0.1
+    drift_days: int = 28
+    drift_psi: float = 0.25
+    drift_missing: float = 0.1
+    drift_calibration: float = 0.03
+    drift_outcomes: float = 0.15
+
+    def __post_init__(self) -> None:
+        """Check every range.
+
+        Raises:
+            InvalidInput: A range above does not hold.
+        """
+        for field in fields(self):
+            value = getattr(self, field.name)
+            where = f"{SETTING}.{field.name}"
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise InvalidInput("It must be a number.", field=where)
+            if not value > 0:
+                raise InvalidInput("It must be positive.", field=where)
+            if field.name not in ("drift_days", "drift_psi") and value > 1:
+                raise InvalidInput("It is a share, at most 1.", field=where)
+        if not isinstance(self.drift_days, int) or self.drift_days > 366:
+            raise InvalidInput(
+                "Days are a whole number up to 366.", field=f"{SETTING}.drift_days"
+            )
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> "Learning":
+        """From a tenant's settings; what is not set takes its default.
+
+        Raises:
+            InvalidInput: A name is unknown or a value makes no sense.
+        """
+        given = settings.get(SETTING, {})
+        known = [field.name for field in fields(cls)]
+        for name in given:
+            if name not in known:
+                raise InvalidInput(
+                    f"{SETTING} has no setting {name!r}.",
+                    field=f"{SETTING}.{name}",
+                    remedy=f"It has {', '.join(known)}.",
+                )
+        return cls(**given)
