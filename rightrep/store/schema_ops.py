@@ -19,7 +19,8 @@ from sqlalchemy import (
 )
 
 import rightrep.store.schema_learning
-import rightrep.store.schema_plans  # noqa: F401 - puts its tables into the metadata
+import rightrep.store.schema_plans
+import rightrep.store.schema_pools  # noqa: F401 - these put tables into the metadata
 from rightrep.store.columns import tenant_column, tenants_own
 from rightrep.store.metadata import metadata
 from rightrep.store.triggers import append_only

@@ -5,11 +5,18 @@ from typing import Literal
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
-from rightrep.store import schema, schema_learning, schema_ops, schema_plans, types
+from rightrep.store import (
+    schema,
+    schema_learning,
+    schema_ops,
+    schema_plans,
+    schema_pools,
+    types,
+)
 from rightrep.store.metadata import metadata
 
 # Imported for the tables that they put into the metadata.
-TABLES = (schema, schema_learning, schema_ops, schema_plans)
+TABLES = (schema, schema_learning, schema_ops, schema_plans, schema_pools)
 
 
 def by_name(kind: str, item: object, _: AutogenContext) -> str | Literal[False]:
