@@ -1,10 +1,31 @@
-"""When a rep works: shifts and leave, in the rep's own time zone."""
+"""When a rep works: shifts, leave and holidays, in the rep's own time zone."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from rightrep.domain.rep import Leave, Shift
+
+DAYS_AHEAD = 14
+"""So far ahead the next working hour is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Days on which a country does not follow the week.
+
+    Attributes:
+        closed: Public holidays, and the days off in their place.
+        made_up: Days worked in exchange, though the week says they are free.
+    """
+
+    closed: frozenset[date] = frozenset()
+    made_up: frozenset[date] = frozenset()
+
+
+EVERY_WEEK = Calendar()
+"""No holidays."""
 
 
 def on_leave(leave: Sequence[Leave], *, zone: str, at: datetime) -> bool:
@@ -20,11 +41,17 @@ def on_leave(leave: Sequence[Leave], *, zone: str, at: datetime) -> bool:
 
 
 def next_working_instant(
-    shifts: Sequence[Shift], leave: Sequence[Leave], *, zone: str, at: datetime
+    shifts: Sequence[Shift],
+    leave: Sequence[Leave],
+    *,
+    zone: str,
+    at: datetime,
+    calendar: Calendar = EVERY_WEEK,
 ) -> datetime | None:
     """The first instant at or after ``at`` when the rep works.
 
-    Looks 14 days ahead. No shifts means every hour of every day that is not leave.
+    Looks 14 days ahead. No shifts means every hour of every day that is neither leave
+    nor a holiday.
 
     Args:
         shifts: Working hours by weekday.
@@ -32,27 +59,64 @@ def next_working_instant(
         zone: IANA zone of the rep; shifts that fall into a clock change last as long
             as the wall clock says.
         at: Aware instant.
+        calendar: Holidays, and days worked in their place.
 
     Returns:
         Aware UTC instant, or None when there is none in 14 days.
     """
     here = ZoneInfo(zone)
-    start_day = at.astimezone(here).date()
-    for day in (start_day + timedelta(days=n) for n in range(15)):
+    first_day = at.astimezone(here).date()
+    for day in (first_day + timedelta(days=n) for n in range(DAYS_AHEAD + 1)):
         if any(away.first <= day <= away.last for away in leave):
             continue
-        midnight = datetime(day.year, day.month, day.day, tzinfo=here)
-        spans = [
-            (datetime.combine(day, s.start, here), datetime.combine(day, s.end, here))
-            for s in sorted(shifts, key=lambda s: s.start)
-            if s.weekday == day.weekday()
-        ]
-        if not shifts:
-            spans = [(midnight, midnight + timedelta(days=1))]
-        for first, end in spans:
-            if end.astimezone(UTC) > at:
-                return max(first.astimezone(UTC), at.astimezone(UTC))
+        for start, end in working_spans(shifts, day, zone=here, calendar=calendar):
+            if end > at:
+                return max(start, at.astimezone(UTC))
     return None
+
+
+def working_spans(
+    shifts: Sequence[Shift],
+    day: date,
+    *,
+    zone: ZoneInfo,
+    calendar: Calendar = EVERY_WEEK,
+) -> Iterator[tuple[datetime, datetime]]:
+    """When a rep with these shifts works on a day, in order, leave left out.
+
+    A made-up day has the shifts of its own weekday; where it has none, those of the
+    first weekday that has.
+
+    Args:
+        shifts: Working hours by weekday; empty is the whole day.
+        day: The rep's local day.
+        zone: Zone of the rep.
+        calendar: Holidays, and days worked in their place.
+
+    Yields:
+        [start, end), aware, in UTC.
+    """
+    if day in calendar.closed:
+        return
+    if not shifts:
+        midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
+        yield (
+            midnight.astimezone(UTC),
+            (midnight + timedelta(days=1)).astimezone(UTC),
+        )
+        return
+    weekday = day.weekday()
+    worked = {shift.weekday for shift in shifts}
+    if day in calendar.made_up and weekday not in worked:
+        weekday = min(worked)
+    for shift in sorted(shifts, key=lambda shift: shift.start):
+        if shift.weekday == weekday:
+            start, end = (
+                datetime.combine(day, at, zone).astimezone(UTC)
+                for at in (shift.start, shift.end)
+            )
+            if start < end:  # clocks that go forward may skip a whole shift
+                yield start, end
 
 
 def works_within(
@@ -62,6 +126,7 @@ def works_within(
     zone: str,
     at: datetime,
     hours: float,
+    calendar: Calendar = EVERY_WEEK,
 ) -> bool:
     """Whether the rep works at ``at`` or within ``hours`` after it.
 
@@ -70,7 +135,14 @@ def works_within(
         leave: Days away.
         zone: IANA zone of the rep.
         at: Aware instant.
-        hours: How far to look ahead; 0 asks for right now.
+        hours: How far to look ahead, as a clock that never changes counts; 0 asks for
+            right now.
+        calendar: Holidays, and days worked in their place.
     """
-    first = next_working_instant(shifts, leave, zone=zone, at=at)
+    first = next_working_instant(shifts, leave, zone=zone, at=at, calendar=calendar)
     return first is not None and first <= at + timedelta(hours=hours)
+
+
+def days_away(leave: Sequence[Leave], days: Sequence[date]) -> list[bool]:
+    """Whether each of these local days is a day away."""
+    return [any(away.first <= day <= away.last for away in leave) for day in days]
