@@ -226,6 +226,13 @@ class ConversionModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.n_features_in_ = len(contract.columns)
         self.feature_names_in_ = np.array(contract.names, dtype=object)
 
+    @property
+    def p_later(self) -> FloatArray:
+        """What it would have answered for the rows that judged it; (n_later,)."""
+        if self.later_ is None:
+            return np.empty(0)
+        return self.later_.p_pair if self.reps_differ_ else self.later_.p_lead
+
     def predict_proba(self, X: ArrayLike | pd.DataFrame) -> FloatArray:  # noqa: N803
         """Chance to be lost, and to be won; float64 (n_rows, 2)."""
         check_is_fitted(self)

@@ -25,12 +25,14 @@ from training.evaluation import Gain
 from training.lead_slices import LeadSlices
 from training.model import ConversionModel
 from training.origin import Origin
+from training.reference import Reference
 from training.trial import Part
 
-FORMAT = 1
+FORMAT = 2
 """Version of the file's layout."""
 
 _CARD, _PAIR, _LEAD = "model.json", "pair.txt", "lead.txt"
+_REFERENCE = "reference.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold
 
 
@@ -48,6 +50,7 @@ def save_model(model: ConversionModel, path: Path) -> str:
         raise InvalidInput("Set the model's origin before saving it.", field="origin")
     texts = {
         _CARD: json.dumps(_card(model, origin), indent=1, sort_keys=True),
+        _REFERENCE: json.dumps(origin.reference.to_json(), sort_keys=True),
         _PAIR: text_of(model.pair_.booster),
         _LEAD: text_of(model.lead_.booster),
         **{
@@ -151,6 +154,7 @@ def _model(texts: dict[str, str]) -> ConversionModel:
         slices=_slices(card, texts, contract),
         as_of=pd.Timestamp(card["as_of"]),
         data_hash=card["data_hash"],
+        reference=Reference.from_json(json.loads(texts[_REFERENCE])),
         n_rows=card["n_rows"],
         n_won=card["n_won"],
     )

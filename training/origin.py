@@ -8,6 +8,7 @@ from features.history import History
 from features.known import Known
 from features.recipe import Recipe
 from training.lead_slices import LeadSlices
+from training.reference import Reference
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,6 +20,7 @@ class Origin:
         slices: What gave ``p_lead`` to past decisions, and gives it to new ones.
         as_of: Aware instant the model was trained at.
         data_hash: SHA-256 of what it was trained on.
+        reference: What that looked like.
         n_rows: Training rows.
         n_won: Won ones among them.
     """
@@ -27,6 +29,7 @@ class Origin:
     slices: LeadSlices
     as_of: pd.Timestamp
     data_hash: str
+    reference: Reference
     n_rows: int
     n_won: int
 

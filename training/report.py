@@ -72,7 +72,6 @@ def report_on(
     later = model.later_
     if later is None:
         raise ValueError("Only a model that was just fitted has later rows.")
-    answer = later.p_pair if model.reps_differ_ else later.p_lead
     return TrainingReport(
         as_of=rows.as_of,
         n_rows=rows.labels.n_rows,
@@ -85,7 +84,7 @@ def report_on(
         lead_only=metrics_of(later.won, later.p_lead),
         rep_only=metrics_of(later.won, _rep_only(rows, trees)),
         pair=metrics_of(later.won, later.p_pair),
-        calibration=calibration_by_tenth(later.won, answer),
+        calibration=calibration_by_tenth(later.won, model.p_later),
         importances=importances(model.booster, rows.contract.columns),
     )
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import pandas as pd
 
 from features.history import History
-from training.boosting import Trees
+from training.boosting import Trees, importances
 from training.model import ConversionModel
 from training.model_file import save_model
 from training.origin import Origin
+from training.reference import reference_of
 from training.report import TrainingReport, report_on
 from training.rows import training_rows
 
@@ -77,6 +78,14 @@ def train(
         slices=rows.slices,
         as_of=as_of,
         data_hash=data_hash,
+        reference=reference_of(
+            rows.columns,
+            rows.contract,
+            labels,
+            rows.known.own.decisions,
+            importances(model.booster, rows.contract.columns),
+            model.p_later,
+        ),
         n_rows=labels.n_rows,
         n_won=int(labels.won.sum()),
     )

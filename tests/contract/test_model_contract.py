@@ -17,10 +17,11 @@ from features.profiles import contract_of
 from features.recipe import Recipe
 from rightrep.errors import InvalidInput, ModelUnavailable, TooFewOutcomes
 from tests.made_history import SPAN_DAYS, START, made_history
-from training.boosting import Trees
+from training.boosting import Trees, importances
 from training.model import ConversionModel
 from training.model_file import load_model, save_model
 from training.origin import Origin
+from training.reference import reference_of
 from training.rows import TrainingRows, training_rows
 
 TREES = Trees(n_trees=60, min_rows=10, n_threads=1)
@@ -224,6 +225,14 @@ def trained() -> tuple[ConversionModel, TrainingRows]:
         data_hash=rows.data_hash(),
         n_rows=rows.labels.n_rows,
         n_won=int(rows.labels.won.sum()),
+        reference=reference_of(
+            rows.columns,
+            rows.contract,
+            rows.labels,
+            rows.known.own.decisions,
+            importances(model.booster, rows.contract.columns),
+            model.p_later,
+        ),
     )
     return model, rows
 
