@@ -37,8 +37,8 @@ _LATIN_FORMS = frozenset((
 ))  # fmt: skip
 _LATIN_PHRASES = (
     ("sp", "z", "o", "o"), ("sp", "z", "oo"), ("spz", "oo"), ("sa", "de", "cv"),
-    ("s", "de", "rl"),    ("s", "de", "rl", "de", "cv"), ("sapi", "de", "cv"), ("spol", "s", "ro"),
-    ("spol", "s", "r", "o"),
+    ("s", "de", "rl"), ("s", "de", "rl", "de", "cv"), ("sapi", "de", "cv"),
+    ("spol", "s", "ro"), ("spol", "s", "r", "o"),
 )  # fmt: skip
 
 
