@@ -14,6 +14,7 @@ from serving.routes import (
     jobs,
     leads,
     reps,
+    settings,
     system,
     webhooks,
 )
@@ -47,7 +48,17 @@ def create_app(context: Context) -> FastAPI:
     app.state.context = context
     errors.install(app)
     app.include_router(system.router)
-    for routes in (leads, reps, assignments, feedback, decisions, jobs, webhooks):
+    nouns = (
+        leads,
+        reps,
+        assignments,
+        feedback,
+        decisions,
+        jobs,
+        settings,
+        webhooks,
+    )
+    for routes in nouns:
         app.include_router(routes.router, responses=errors.common_answers())
     pages.install(app)
     app.add_middleware(Bounded, max_bytes=MAX_BODY_BYTES)

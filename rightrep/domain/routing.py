@@ -6,10 +6,24 @@ from enum import StrEnum
 from typing import Any
 
 from rightrep.domain.eligibility import EligibilityRules
+from rightrep.domain.fairness import (
+    FairnessRules,
+    require_known,
+    require_number,
+    require_text,
+)
 from rightrep.errors import InvalidInput
 
 SETTING = "routing"
 """Name of these settings among ``Tenant.settings``."""
+
+_NUMBERS = (
+    ("exploration_share", 0.0, 1.0),
+    ("price_hours", 1 / 60, 24.0 * 366),
+    ("price_refresh_minutes", 0.0, 60.0 * 24 * 366),
+    ("waiting_gain", 0.0, 1e3),
+)
+"""Settings that are numbers, and from where to where."""
 
 
 class Objective(StrEnum):
@@ -31,9 +45,14 @@ class Routing:
         exploration_share: Leads given by a logged lottery; in [0, 1].
         lottery_salt: Salt of the hash that picks them.
         min_candidates: Fewer eligible reps than this, and the fallback policy answers.
-        price_hours: Hours for which a plan's prices hold; positive.
+        price_hours: Hours of the window that a plan's prices are for; positive.
+        price_refresh_minutes: Minutes after which the prices are solved again; three
+            times that, and they have expired. 0 leaves them until the window ends.
+        waiting_gain: What a day of waiting adds to a lead's value in the choice, as a
+            share of it; at least 0. Values told are without it.
         runner_ups: Reps named beside the chosen one; at least 0.
         eligibility: Hard rules in force.
+        fairness: How evenly leads have to be shared.
     """
 
     policy: str = "optimal"
@@ -42,8 +61,11 @@ class Routing:
     lottery_salt: str = ""
     min_candidates: int = 2
     price_hours: float = 24.0
+    price_refresh_minutes: float = 60.0
+    waiting_gain: float = 0.0
     runner_ups: int = 3
     eligibility: EligibilityRules = field(default_factory=EligibilityRules)
+    fairness: FairnessRules = field(default_factory=FairnessRules)
 
     def __post_init__(self) -> None:
         """Check every range.
@@ -51,14 +73,12 @@ class Routing:
         Raises:
             InvalidInput: A range above does not hold.
         """
-        if not 0 <= self.exploration_share <= 1:
-            raise InvalidInput(
-                "exploration_share is a share in [0, 1].", field="exploration_share"
-            )
-        if self.price_hours <= 0:
-            raise InvalidInput("price_hours is positive.", field="price_hours")
-        if self.min_candidates < 0 or self.runner_ups < 0:
-            raise InvalidInput("Counts are at least 0.", field="min_candidates")
+        for name, low, high in _NUMBERS:
+            require_number(getattr(self, name), f"{SETTING}.{name}", low=low, high=high)
+        for name in ("min_candidates", "runner_ups"):
+            require_number(getattr(self, name), f"{SETTING}.{name}", low=0, whole=True)
+        for name in ("policy", "lottery_salt"):
+            require_text(getattr(self, name), f"{SETTING}.{name}")
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "Routing":
@@ -67,33 +87,37 @@ class Routing:
         Raises:
             InvalidInput: A name is unknown or a value makes no sense.
         """
-        given = dict(settings.get(SETTING, {}))
-        _require_known(given, {f.name for f in fields(cls)}, SETTING)
-        rules = dict(given.pop("eligibility", {}))
-        _require_known(
-            rules, {f.name for f in fields(EligibilityRules)}, f"{SETTING}.eligibility"
+        given = require_known(
+            settings.get(SETTING, {}), {f.name for f in fields(cls)}, SETTING
         )
+        rules = require_known(
+            given.pop("eligibility", {}),
+            {f.name for f in fields(EligibilityRules)},
+            f"{SETTING}.eligibility",
+        )
+        _require_rules(rules)
+        fairness = FairnessRules.of(given.pop("fairness", {}))
         if "objective" in given:
             given["objective"] = _objective(given["objective"])
-        return cls(**given, eligibility=EligibilityRules(**rules))
+        return cls(**given, eligibility=EligibilityRules(**rules), fairness=fairness)
 
 
-def _objective(word: str) -> Objective:
+def _require_rules(given: Mapping[str, Any]) -> None:
+    for name, value in given.items():
+        where = f"{SETTING}.eligibility.{name}"
+        if name != "within_hours":
+            if not isinstance(value, bool):
+                raise InvalidInput(f"{where} is true or false.", field=where)
+        elif value is not None:
+            require_number(value, where, low=0)
+
+
+def _objective(word: object) -> Objective:
     try:
-        return Objective(word)
+        return Objective(str(word))
     except ValueError:
         raise InvalidInput(
             f"{word!r} is no objective.",
             field="routing.objective",
             remedy=f"Give one of {', '.join(Objective)}.",
         ) from None
-
-
-def _require_known(given: Mapping[str, Any], known: set[str], where: str) -> None:
-    for name in given:
-        if name not in known:
-            raise InvalidInput(
-                f"{where} has no setting {name!r}.",
-                field=f"{where}.{name}",
-                remedy=f"It has {', '.join(sorted(known))}.",
-            )

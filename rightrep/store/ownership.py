@@ -224,6 +224,17 @@ def get_owners(
     return found
 
 
+def free_since(
+    session: ReadSession, lead_ids: Iterable[LeadId]
+) -> dict[LeadId, datetime]:
+    """Since when each of these leads has no owner, where it had one before."""
+    found: dict[LeadId, datetime] = {}
+    for batch in batches(list(lead_ids)):
+        for row in session.execute(_FREED, {"ids": list(batch)}):
+            found[LeadId(row.lead_id)] = row.since
+    return found
+
+
 def leads_of(
     session: ReadSession, rep_id: RepId, *, holding: bool | None = None
 ) -> list[Ownership]:
@@ -342,6 +353,11 @@ _OWNED = select(
     ownership.c.decision_id,
     ownership.c.holding,
 ).where(of_tenant(ownership))
+_FREED = select(ownership.c.lead_id, ownership.c.since).where(
+    of_tenant(ownership),
+    ownership.c.lead_id.in_(any_of("ids")),
+    ownership.c.owner.is_(None),
+)
 _OWNERS = _OWNED.where(
     ownership.c.owner.is_not(None), ownership.c.lead_id.in_(any_of("ids"))
 )

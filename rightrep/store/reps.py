@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
 
-from sqlalchemy import CursorResult, RowMapping, bindparam, select
+from sqlalchemy import CursorResult, RowMapping, bindparam, func, select
 
 from rightrep.domain.eligibility import RosterEntry
 from rightrep.domain.ids import RepId
@@ -195,6 +195,12 @@ def roster(
     return entries
 
 
+def taken_since(session: ReadSession, first_day: date) -> dict[RepId, int]:
+    """Leads each rep was given on this local day and later; others are left out."""
+    rows = session.execute(_TAKEN, {"local_day": first_day})
+    return {RepId(row.rep_id): int(row.taken) for row in rows}
+
+
 def _reps(records: CursorResult[Any], versions: CursorResult[Any]) -> dict[RepId, Rep]:
     known = {row["rep_id"]: _attributes(row) for row in versions.mappings()}
     return {
@@ -270,4 +276,12 @@ _LOAD = (
         ),
     )
     .where(of_tenant(rep_load))
+)
+_TAKEN = (
+    select(rep_day.c.rep_id, func.sum(rep_day.c.taken).label("taken"))
+    .where(
+        of_tenant(rep_day),
+        rep_day.c.local_day >= bindparam("local_day", type_=rep_day.c.local_day.type),
+    )
+    .group_by(rep_day.c.rep_id)
 )

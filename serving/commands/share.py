@@ -12,6 +12,7 @@ from rightrep.domain.money import minor_digits
 from rightrep.domain.plan import LineState
 from rightrep.errors import InvalidInput
 from serving.commands.common import ACTOR, clock_at, console, opened, tenant_of
+from serving.usecases.fair_shares import FairAnswer
 from serving.usecases.planning import (
     MadePlan,
     PlanRequest,
@@ -145,13 +146,34 @@ def plan_in_words(
             share = f" ({more / row['value']:+.1%})" if row["value"] > 0 else ""
             lines.append(f"  {more / scale:+,.0f} {currency}{share} over {name}")
     if header.bound is not None and header.gap is not None:
+        counted = " with waiting counted" if "weighed_value" in header.problem else ""
         lines.append(
             f"proof: no plan is worth more than {header.bound / scale:,.0f} "
-            f"{currency}; gap {header.gap:.1e}"
+            f"{currency}{counted}; gap {header.gap:.1e}"
         )
+    if made.chosen.fair is not None:
+        lines += _fairness_in_words(made, made.chosen.fair)
     if done:
         lines.append(
             "committed: "
             + ", ".join(f"{n:,} {state.value}" for state, n in done.items())
         )
+    return lines
+
+
+def _fairness_in_words(made: MadePlan, fair: FairAnswer) -> list[str]:
+    """Spread, floors and what binds, line by line."""
+    summary = fair.summary(made.situation.rep_ids)
+    bound = ", ".join(
+        f"{limit} of {len(names)}" for limit, names in summary["binding"].items()
+    )
+    lines = [f"fairness: spread {summary['spread']:.3f}; binding: {bound}"]
+    if summary["promised"]:
+        kept = summary["promised"] - summary["shortfall"]
+        lines.append(f"floors: {kept} of {summary['promised']} promised leads kept")
+    lines += [
+        f"  {name}: {short} promised leads short"
+        for name, short in zip(fair.terms.names, fair.shortfall.tolist(), strict=True)
+        if short
+    ]
     return lines

@@ -86,8 +86,10 @@ class PlanRepOut(BaseModel):
 
     rep_id: str
     capacity: int
+    floor: int = Field(description="Promised leads that the plan keeps.")
     load: int
     given: int
+    shortfall: int = Field(description="Promised leads that cannot be given.")
     shadow_price: float | None
     binding: bool
 
@@ -105,6 +107,22 @@ class LineOut(BaseModel):
     decision_id: str | None
 
 
+class FairnessOut(BaseModel):
+    """What fairness made of a plan."""
+
+    load_band: float | None
+    group_band: float | None
+    quality_band: float | None
+    dial: float
+    window_days: int
+    spread: float = Field(description="Largest distance of a load share from weight.")
+    promised: int = Field(description="Leads still owed by floors in the window.")
+    shortfall: int = Field(description="Of these, leads that cannot be given.")
+    binding: dict[str, list[str]] = Field(
+        description="Limits without slack: reps of load and quality, teams of group."
+    )
+
+
 class PlanOut(BaseModel):
     """A plan, its proof, and a page of its lines."""
 
@@ -119,7 +137,8 @@ class PlanOut(BaseModel):
     )
     model_version: str | None
     fallback: str | None
-    problem: dict[str, int | str]
+    problem: dict[str, int | float | str]
+    fairness: FairnessOut | None = Field(description="Null where none was asked for.")
     states: dict[LineState, int]
     reps: list[PlanRepOut]
     lines: list[LineOut]
@@ -206,6 +225,8 @@ def get_plan(
     """One plan with a page of its lines."""
     header = plans.read_plan(session, plan_id)
     limit = max(1, min(limit, 1_000))
+    problem = dict(header.problem)
+    fairness = problem.pop("fairness", None)
     lines = plans.read_lines(session, plan_id, after=after, limit=limit).to_pylist()
     return PlanOut(
         plan_id=header.plan_id,
@@ -217,14 +238,17 @@ def get_plan(
         baselines={name: dict(row) for name, row in header.baselines.items()},
         model_version=header.model_version,
         fallback=header.fallback,
-        problem=dict(header.problem),
+        problem=problem,
+        fairness=None if fairness is None else FairnessOut(**fairness),
         states=plans.count_lines(session, plan_id),
         reps=[
             PlanRepOut(
                 rep_id=rep.rep_id,
                 capacity=rep.capacity,
+                floor=rep.floor,
                 load=rep.load,
                 given=rep.given,
+                shortfall=rep.shortfall,
                 shadow_price=rep.shadow_price,
                 binding=rep.binding,
             )

@@ -1,7 +1,7 @@
 """From a situation to a plan: the lottery first, then the policy, then the reasons."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from optimizer.problem import (
     FloatArray,
     IntArray,
     Plan,
+    PricedPlan,
     Problem,
 )
 from optimizer.verify import total_value
@@ -21,6 +22,7 @@ from rightrep.domain.decision import RunnerUp
 from rightrep.domain.lottery import enters_lottery
 from rightrep.errors import InvalidInput, SolverStopped
 from serving.usecases.advice import Scores
+from serving.usecases.fair_shares import FairAnswer, FairTerms, solve_fairly
 from serving.usecases.situation import Situation, problem_of
 
 OPTIMAL = "optimal"
@@ -36,14 +38,18 @@ class Chosen:
     """What was chosen for a batch, with its proof and its reasons.
 
     Attributes:
-        problem: The batch as arrays.
+        problem: The batch as arrays; its floors are those the plan keeps.
         plan: Rep and propensity of each lead.
         policy: Policy of each lead: the one asked for, the lottery or the fallback.
         shadow_price: Price of each rep's slot, unit of value; None when not priced.
-        bound: Proven bound on the value of the leads the policy shared out; None when
-            the policy proves nothing.
-        solved_value: Value of the plan on those leads.
+        bound: Proven bound on the value of the leads the policy shared out, waiting
+            counted; None when the policy proves nothing.
+        solved_value: Value of the plan on those leads, waiting counted.
         fallback: Why the fallback policy answered, or None.
+        weight: What each lead's value was multiplied by for its waiting; float64
+            (n_leads,).
+        fair: What fairness made of it; None where it was not asked for, or another
+            policy than the optimal one answered.
     """
 
     problem: Problem
@@ -53,6 +59,8 @@ class Chosen:
     bound: float | None
     solved_value: float
     fallback: str | None
+    weight: FloatArray
+    fair: FairAnswer | None = None
 
     @property
     def gap(self) -> float | None:
@@ -69,6 +77,7 @@ def choose_batch(
     policy: str,
     seed: int,
     no_model: str | None = None,
+    fair: FairTerms | None = None,
 ) -> Chosen:
     """Share out a batch.
 
@@ -78,9 +87,11 @@ def choose_batch(
         policy: Name of a policy.
         seed: Seed of every draw.
         no_model: Why there are no scores.
+        fair: What is fair, or None; the optimal policy alone knows of it.
 
     Raises:
         InvalidInput: There is no such policy.
+        InfeasiblePlan: Fairness limits collide.
     """
     if policy not in POLICIES:
         raise InvalidInput(
@@ -89,34 +100,62 @@ def choose_batch(
             remedy=f"Give one of {', '.join(POLICIES)}.",
         )
     problem = problem_of(situation, scores, seed=seed)
+    weight = situation.waiting_weight
+    wanted = replace(problem, value=problem.value * weight[:, None])
+    if fair is not None:
+        wanted = fair.on(wanted)
     lottery = enters_lottery(
         situation.lead_ids,
         salt=situation.routing.lottery_salt,
         share=situation.routing.exploration_share,
     )
-    drawn, rest = draw_lottery(problem, lottery, np.random.default_rng(problem.seed))
-    fallback = None
+    drawn, rest = draw_lottery(wanted, lottery, np.random.default_rng(problem.seed))
+    fallback, found = None, None
     if policy in _NEEDS_MODEL and scores is None:
         policy, fallback = FALLBACK, no_model or "no model"
-    shadow_price, bound = None, None
     if policy == OPTIMAL:
         try:
-            priced = solve(rest)
-            solved = _evenest(rest, priced.plan)
-            shadow_price, bound = priced.shadow_price, priced.bound
+            found = _optimal(wanted, rest, fair)
         except SolverStopped as error:
             policy, fallback = FALLBACK, str(error)
-    if policy != OPTIMAL:
-        solved = POLICIES[policy](rest)
+    solved = POLICIES[policy](rest) if found is None else found.priced.plan
+    answer = None if found is None else found.fair
     return Chosen(
-        problem=problem,
+        problem=problem if answer is None else replace(problem, floor=answer.kept),
         plan=_merged(drawn, solved, lottery),
         policy=[LOTTERY if by_lot else policy for by_lot in lottery],
-        shadow_price=shadow_price,
-        bound=bound,
+        shadow_price=None if found is None else found.priced.shadow_price,
+        bound=None if found is None else found.priced.bound,
         solved_value=total_value(rest, solved),
         fallback=fallback,
+        weight=weight,
+        fair=answer,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Optimal:
+    """The best plan, and what fairness made of it where that was asked for."""
+
+    priced: PricedPlan
+    fair: FairAnswer | None = None
+
+
+def _optimal(wanted: Problem, rest: Problem, fair: FairTerms | None) -> _Optimal:
+    """Share out what the lottery left.
+
+    Args:
+        wanted: The whole batch.
+        rest: The same after the lottery.
+        fair: What is fair, or None.
+    """
+    if fair is None:
+        priced = solve(rest)
+        return _Optimal(replace(priced, plan=_evenest(rest, priced.plan)))
+    plan, kept = solve_fairly(rest, fair)
+    by_lot = np.minimum(wanted.capacity - rest.capacity, wanted.floor)
+    priced = PricedPlan(plan.plan, plan.shadow_price, plan.bound)
+    return _Optimal(priced, FairAnswer(fair, plan, kept + by_lot))
 
 
 def runner_ups(
@@ -163,7 +202,8 @@ def _next_best(chosen: Chosen, count: int) -> IntArray:
         taken = chosen.plan.rep_of[rows]
         given = np.flatnonzero(taken != UNASSIGNED)
         eligible[given, taken[given]] = False
-        net = np.where(eligible, chosen.problem.value[rows] - price, -np.inf)
+        value = chosen.problem.value[rows] * chosen.weight[rows, None]
+        net = np.where(eligible, value - price, -np.inf)
         if count < n_reps:
             part = np.argpartition(-net, count - 1, axis=1)[:, :count]
         else:

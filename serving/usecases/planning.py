@@ -21,6 +21,7 @@ from rightrep.errors import (
     AlreadyOwned,
     CapacityReached,
     Conflict,
+    InfeasiblePlan,
     ModelUnavailable,
 )
 from rightrep.store import bulk, outbox, plans, prices
@@ -30,6 +31,7 @@ from rightrep.store.session import WriteSession
 from serving.usecases.advice import Scores
 from serving.usecases.choosing import LOTTERY, Chosen, choose_batch, runner_ups
 from serving.usecases.context import Context
+from serving.usecases.fair_shares import FairAnswer, in_words, read_terms
 from serving.usecases.situation import Situation, read_situation
 
 BASELINES = ("round_robin", "least_loaded", "random")
@@ -92,7 +94,8 @@ def make_plan(
         report: Told how far it is.
 
     Raises:
-        InvalidInput: There is no such policy.
+        InvalidInput: There is no such policy, or a floor is promised to nobody.
+        InfeasiblePlan: Fairness limits collide.
     """
     at = context.clock.now()
     report(0.05, "reading leads and reps")
@@ -102,16 +105,23 @@ def make_plan(
             table = bulk.open_leads(session, as_of=at)
             wanted = table["lead_id"].to_pylist()
         situation = read_situation(session, wanted, at=at)
+        fair = read_terms(session, situation)
     report(0.3, "scoring")
     scores, no_model = score(context, tenant_id, situation)
     report(0.6, "solving")
-    chosen = choose_batch(
-        situation,
-        scores,
-        policy=request.policy or situation.routing.policy,
-        seed=request.seed,
-        no_model=no_model,
-    )
+    try:
+        chosen = choose_batch(
+            situation,
+            scores,
+            policy=request.policy or situation.routing.policy,
+            seed=request.seed,
+            no_model=no_model,
+            fair=fair,
+        )
+    except InfeasiblePlan as error:
+        if fair is None:
+            raise
+        raise in_words(situation, fair, error) from error
     header = _header(situation, scores, chosen, request)
     return MadePlan(header, situation, scores, chosen)
 
@@ -245,15 +255,32 @@ def _header(
             "lottery": lottery,
             "objective": situation.routing.objective.value,
             "seed": request.seed,
+            **_weighed(chosen),
+            **({} if chosen.fair is None else _fairness(situation, chosen.fair)),
         },
         baselines={name: {"value": value} for name, value in baselines.items()},
     )
+
+
+def _weighed(chosen: Chosen) -> dict[str, float]:
+    """Value with waiting counted, which bound and gap are about; none without."""
+    return {"weighed_value": chosen.solved_value} if (chosen.weight > 1).any() else {}
+
+
+def _fairness(situation: Situation, fair: FairAnswer) -> dict[str, Any]:
+    return {"fairness": fair.summary(situation.rep_ids)}
 
 
 def _plan_reps(situation: Situation, chosen: Chosen) -> list[PlanRep]:
     problem = chosen.problem
     given = chosen.plan.rep_of[chosen.plan.rep_of != UNASSIGNED]
     count = np.bincount(given, minlength=problem.n_reps)
+    short = np.zeros(problem.n_reps, np.int64)
+    if chosen.fair is not None:
+        short = chosen.fair.shortfall
+    held = (count >= problem.capacity) | (
+        (problem.floor > 0) & (count <= problem.floor)
+    )
     return [
         PlanRep(
             rep_id=entry.rep_id,
@@ -261,10 +288,11 @@ def _plan_reps(situation: Situation, chosen: Chosen) -> list[PlanRep]:
             floor=int(problem.floor[j]),
             load=entry.held,
             given=int(count[j]),
+            shortfall=int(short[j]),
             shadow_price=None
             if chosen.shadow_price is None
             else float(chosen.shadow_price[j]),
-            binding=bool(count[j] >= problem.capacity[j]),
+            binding=bool(held[j]),
         )
         for j, entry in enumerate(situation.roster)
     ]

@@ -30,7 +30,7 @@ from rightrep.store.tenants import get_tenant
 from serving.usecases.advice import Scores
 
 _UNLIMITED = np.int64(1) << 40
-_PROBLEM_SEED_BITS = 63
+_DAY = 86_400.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +44,8 @@ class Situation:
         leads: The leads; n_leads entries.
         roster: Every rep; n_reps entries.
         codes: Why each pair may not be; uint8 (n_leads, n_reps), 0 is eligible.
+        waiting_days: Days each lead has had no owner, or None where waiting does not
+            count; float64 (n_leads,).
     """
 
     at: datetime
@@ -52,6 +54,7 @@ class Situation:
     leads: Sequence[Lead]
     roster: Sequence[RosterEntry]
     codes: CodeArray
+    waiting_days: FloatArray | None = None
 
     @property
     def lead_ids(self) -> list[LeadId]:
@@ -84,6 +87,13 @@ class Situation:
         """Seconds since each rep was last given a lead; float64 (n_reps,)."""
         return np.array([entry.waited_seconds for entry in self.roster])
 
+    @property
+    def waiting_weight(self) -> FloatArray:
+        """What each lead's value counts for its waiting; float64 (n_leads,), >= 1."""
+        if self.waiting_days is None:
+            return np.ones(len(self.leads))
+        return 1.0 + self.routing.waiting_gain * self.waiting_days
+
 
 def read_situation(
     session: ReadSession, lead_ids: Sequence[LeadId], *, at: datetime
@@ -109,7 +119,8 @@ def read_situation(
     codes = exclusions(
         columns, roster, routing.eligibility, zone=tenant.time_zone, at=at
     )
-    return Situation(at, tenant, routing, found, roster, codes)
+    waiting = _waiting_days(session, found, at) if routing.waiting_gain else None
+    return Situation(at, tenant, routing, found, roster, codes, waiting)
 
 
 def value_of(situation: Situation, scores: Scores | None) -> FloatArray:
@@ -147,6 +158,16 @@ def problem_of(
         quality=None if scores is None else scores.quality,
         seed=seed,
     )
+
+
+def _waiting_days(
+    session: ReadSession, found: Sequence[Lead], at: datetime
+) -> FloatArray:
+    """Days since each lead was made, or lost its last owner."""
+    freed = ownership.free_since(session, [lead.lead_id for lead in found])
+    since = [freed.get(lead.lead_id, lead.created_at) for lead in found]
+    days = [(at - one).total_seconds() / _DAY for one in since]
+    return np.maximum(np.array(days, dtype=np.float64), 0.0)
 
 
 def _barred(

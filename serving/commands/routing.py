@@ -1,0 +1,48 @@
+"""How leads are shared out: shown, and set from a file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+
+from rightrep.errors import InvalidInput
+from serving.commands.common import opened
+from serving.usecases.routing_settings import routing_in_force, set_routing
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(routing)
+
+
+def routing(
+    set_from: Annotated[
+        Path | None,
+        typer.Option("--set", help="Put the settings of this JSON file in force."),
+    ] = None,
+) -> None:
+    """Show how leads are shared out, or set it."""
+    given = None if set_from is None else _settings(set_from)
+    context, tenant_id = opened()
+    if given is None:
+        with context.store.read(tenant_id) as session:
+            in_force = routing_in_force(session)
+    else:
+        with context.store.write(tenant_id) as session:
+            in_force = set_routing(session, given)
+    typer.echo(orjson.dumps(in_force, option=orjson.OPT_INDENT_2).decode())
+
+
+def _settings(path: Path) -> dict[str, object]:
+    try:
+        given = orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise InvalidInput(
+            f"{path} cannot be read: {error.strerror}.", field="--set"
+        ) from error
+    except orjson.JSONDecodeError as error:
+        raise InvalidInput(f"{path} is no JSON: {error}.", field="--set") from error
+    if not isinstance(given, dict):
+        raise InvalidInput(f"{path} must hold one JSON object.", field="--set")
+    return given

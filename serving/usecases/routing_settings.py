@@ -1,0 +1,64 @@
+"""How a tenant wants its leads shared out: told, and changed as a whole."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from optimizer.policies import POLICIES
+from rightrep.domain.fairness import SETTING as FAIRNESS
+from rightrep.domain.routing import SETTING, Routing
+from rightrep.errors import InvalidInput
+from rightrep.store.aliases import RecordKind, resolve_many
+from rightrep.store.session import ReadSession, WriteSession
+from rightrep.store.tenants import get_tenant, save_tenant
+
+
+def routing_in_force(session: ReadSession) -> dict[str, Any]:
+    """Every routing setting with its value, defaults included; JSON."""
+    return asdict(Routing.of(get_tenant(session).settings))
+
+
+def set_routing(session: WriteSession, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Put routing settings in force, instead of those before; the rest are defaults.
+
+    Args:
+        session: Where to write.
+        given: Settings by name.
+
+    Returns:
+        Every routing setting with its value.
+
+    Raises:
+        InvalidInput: A name is unknown, a value makes no sense, or a floor is promised
+            to nobody.
+    """
+    routing = Routing.of({SETTING: given})
+    if routing.policy not in POLICIES:
+        raise InvalidInput(
+            f"There is no policy {routing.policy!r}.",
+            field=f"{SETTING}.policy",
+            remedy=f"Give one of {', '.join(POLICIES)}.",
+        )
+    require_reps(session, routing.fairness.floors)
+    tenant = get_tenant(session)
+    save_tenant(
+        session, replace(tenant, settings={**tenant.settings, SETTING: dict(given)})
+    )
+    return asdict(routing)
+
+
+def require_reps(session: ReadSession, floors: Mapping[str, int]) -> dict[str, int]:
+    """Promised floors by our ids of the reps.
+
+    Raises:
+        InvalidInput: One is promised to somebody who is no rep.
+    """
+    own_id = resolve_many(session, RecordKind.REP, floors)
+    for name in floors:
+        if name not in own_id:
+            raise InvalidInput(
+                f"{FAIRNESS}.floors promises leads to {name!r}, who is no rep.",
+                field=f"{FAIRNESS}.floors",
+                remedy="Remove the entry or add the rep.",
+            )
+    return {own_id[name]: floor for name, floor in floors.items()}
