@@ -212,6 +212,56 @@ def give_by_lot(
 
 
 @njit(cache=True, nogil=True)
+def give_by_chance(
+    eligible: BoolArray,
+    open_slots: IntArray,
+    chance: FloatArray,
+    draw: FloatArray,
+    rep_of: IntArray,
+    propensity: FloatArray,
+) -> None:
+    """Give each lead to one of the reps open to it, in proportion to their chances.
+
+    Reps without any chance are equally likely where nobody else is open.
+
+    Args:
+        eligible: Allowed pairs; bool (n_leads, n_reps).
+        open_slots: Slots left per rep; int64 (n_reps,), modified in place.
+        chance: Relative chance of each rep; float64 (n_reps,), >= 0.
+        draw: One uniform number per lead; float64 (n_leads,), in [0, 1).
+        rep_of: Written in place; int64 (n_leads,), -1 where nobody is open.
+        propensity: Written in place; float64 (n_leads,), the rep's share of the chances
+            of those open to the lead; NaN where nobody is.
+    """
+    n_leads, n_reps = eligible.shape
+    for i in range(n_leads):
+        total, n_open = 0.0, 0
+        for j in range(n_reps):
+            if eligible[i, j] and open_slots[j] > 0:
+                total += chance[j]
+                n_open += 1
+        rep_of[i] = -1
+        propensity[i] = np.nan
+        if n_open == 0:
+            continue
+        left = draw[i] * (total if total > 0.0 else n_open)
+        for j in range(n_reps):
+            if not eligible[i, j] or open_slots[j] <= 0:
+                continue
+            mine = chance[j] if total > 0.0 else 1.0
+            # Rounding may use up the draw short of the end: the last one with a
+            # chance has it then.
+            if mine > 0.0:
+                rep_of[i] = j
+                if left < mine:
+                    break
+                left -= mine
+        chosen = rep_of[i]
+        propensity[i] = chance[chosen] / total if total > 0.0 else 1.0 / n_open
+        open_slots[chosen] -= 1
+
+
+@njit(cache=True, nogil=True)
 def give_in_turn_by_lot(
     eligible: BoolArray,
     open_slots: IntArray,

@@ -17,7 +17,8 @@ import numpy as np
 
 from optimizer import kernels
 from optimizer.optimum import solve
-from optimizer.problem import FloatArray, IntArray, Plan, Problem
+from optimizer.over_time import keep_previous, left_over
+from optimizer.problem import UNASSIGNED, FloatArray, IntArray, Plan, Problem
 
 Policy = Callable[[Problem], Plan]
 """A rule from problem to plan."""
@@ -61,13 +62,13 @@ def random(problem: Problem) -> Plan:
 def least_loaded(problem: Problem) -> Plan:
     """Each lead to the eligible rep with an open slot and least load for the weight.
 
-    Load counts the leads given before in this window and those of this batch.
+    Load counts the leads held before, the head start, and those of this batch.
     """
     rep_of = _blank(problem)
     kernels.give_least_loaded(
         problem.eligible,
         problem.capacity.copy(),
-        _load(problem).copy(),
+        _load(problem) + _head_start(problem),
         _weight(problem),
         _turn(problem),
         rep_of,
@@ -75,21 +76,74 @@ def least_loaded(problem: Problem) -> Plan:
     return Plan.certain(rep_of)
 
 
+def most_free(problem: Problem) -> Plan:
+    """Each lead to the eligible rep with the most open slots.
+
+    A head start counts as slots that are taken.
+    """
+    rep_of, slots = _blank(problem), problem.capacity
+    kernels.give_least_loaded(
+        problem.eligible,
+        slots.copy(),
+        _head_start(problem) - slots,
+        np.ones(problem.n_reps),
+        _turn(problem),
+        rep_of,
+    )
+    return Plan.certain(rep_of)
+
+
+def performance(problem: Problem) -> Plan:
+    """Each lead by lot, in proportion to the win rates of the reps open to it.
+
+    The propensity is the rep's share of those win rates at the draw.
+    """
+    rep_of, propensity = _blank(problem), np.empty(problem.n_leads)
+    rates = problem.win_rate
+    kernels.give_by_chance(
+        problem.eligible,
+        problem.capacity.copy(),
+        np.ones(problem.n_reps) if rates is None else rates,
+        _draws(problem),
+        rep_of,
+        propensity,
+    )
+    return Plan(rep_of, propensity)
+
+
+def sticky(problem: Problem, otherwise: Policy = round_robin) -> Plan:
+    """Each lead to the rep who served its customer before; the others by a policy.
+
+    Args:
+        problem: The batch.
+        otherwise: Policy for leads whose rep is not available, or never was.
+    """
+    kept = keep_previous(problem)
+    others = otherwise(left_over(problem, kept))
+    mine = kept.rep_of != UNASSIGNED
+    return Plan(
+        np.where(mine, kept.rep_of, others.rep_of),
+        np.where(mine, np.nan, others.propensity),
+    )
+
+
 def weighted(problem: Problem) -> Plan:
     """Each lead by smooth weighted round robin: shares as the weights, evenly spread.
 
     With whole weights and everybody open, each cycle of sum(weight) leads gives every
-    rep exactly its weight. A rep who was given less than its share of the window's
-    load before this batch is given the difference first.
+    rep exactly its weight, one batch or many: what a rep was given less than its share
+    before is its credit, taken from the load where none is given.
     """
-    load, weight = _load(problem), _weight(problem)
-    share = weight / weight.sum() if problem.n_reps else weight
+    weight, credit = _weight(problem), problem.credit
+    if credit is None:
+        load = _load(problem)
+        credit = weight / max(weight.sum(), 1e-300) * load.sum() - load
     rep_of = _blank(problem)
     kernels.give_by_credit(
         problem.eligible,
         problem.capacity.copy(),
         weight,
-        share * load.sum() - load,
+        credit.copy(),
         _turn(problem),
         rep_of,
     )
@@ -124,7 +178,10 @@ POLICIES: Mapping[str, Policy] = MappingProxyType(
         "round_robin_lot": round_robin_lot,
         "random": random,
         "least_loaded": least_loaded,
+        "most_free": most_free,
         "weighted": weighted,
+        "performance": performance,
+        "sticky": sticky,
         "greedy": greedy,
         "optimal": optimal,
     }
@@ -138,6 +195,11 @@ def _blank(problem: Problem) -> IntArray:
 
 def _load(problem: Problem) -> IntArray:
     return np.zeros(problem.n_reps, np.int64) if problem.load is None else problem.load
+
+
+def _head_start(problem: Problem) -> IntArray:
+    start = problem.head_start
+    return np.zeros(problem.n_reps, np.int64) if start is None else start
 
 
 def _weight(problem: Problem) -> FloatArray:

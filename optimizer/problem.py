@@ -34,6 +34,10 @@ class Problem:
         win_rate: Shrunk win rate of each rep; float64 (n_reps,), in [0, 1].
         group: Group (team, newcomers) of each rep; int64 (n_reps,).
         quality: Lead-only p of each lead; float64 (n_leads,), in [0, 1].
+        credit: Leads each rep is behind its share by weight, from the days before;
+            float64 (n_reps,). ``weighted`` takes it in place of the load.
+        head_start: Leads counted on top of each rep's load, so that who joined or came
+            back starts at the group's level; int64 (n_reps,).
         seed: Seed of every draw a policy makes.
 
     Raises:
@@ -51,6 +55,8 @@ class Problem:
     win_rate: FloatArray | None = field(default=None, kw_only=True)
     group: IntArray | None = field(default=None, kw_only=True)
     quality: FloatArray | None = field(default=None, kw_only=True)
+    credit: FloatArray | None = field(default=None, kw_only=True)
+    head_start: IntArray | None = field(default=None, kw_only=True)
     seed: int = field(default=0, kw_only=True)
 
     @property
@@ -101,6 +107,8 @@ class Problem:
         self._column("win_rate", np.float64, self.n_reps, low=0.0, high=1.0)
         self._column("group", np.int64, self.n_reps, low=0)
         self._column("quality", np.float64, self.n_leads, low=0.0, high=1.0)
+        self._column("credit", np.float64, self.n_reps, low=None)
+        self._column("head_start", np.int64, self.n_reps, low=0)
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)

@@ -9,6 +9,7 @@ from optimizer.policies import (
     POLICIES,
     Policy,
     optimal,
+    performance,
     random,
     round_robin,
     round_robin_lot,
@@ -71,7 +72,8 @@ def test_propensities_are_logged_by_lotteries_alone(
     plan = policy(problem)
 
     given_leads = plan.rep_of != UNASSIGNED
-    drawn = given_leads if policy in (random, round_robin_lot) else given_leads & False
+    by_lot = policy in (random, round_robin_lot, performance)
+    drawn = given_leads if by_lot else given_leads & False
 
     assert (~np.isnan(plan.propensity)).tolist() == drawn.tolist()
 

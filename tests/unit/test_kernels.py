@@ -267,3 +267,33 @@ def test_add_paying_pairs(problem: Problem, seed: int) -> None:
     paying = problem.eligible & ~before & (units > profit[:, None])
     assert active.tolist() == (before | paying).tolist()
     assert n_marked == paying.sum()
+
+
+@given(
+    problem=problems(),
+    chances=st.lists(
+        st.sampled_from([0.0, 0.25, 0.5, 1.0, 3.0]), min_size=4, max_size=4
+    ),
+)
+def test_give_by_chance(problem: Problem, chances: list[float]) -> None:
+    """The twin looks the draw up in the cumulated chances."""
+    chance = np.array(chances)[: problem.n_reps]
+    draw = np.random.default_rng(problem.seed).random(problem.n_leads)
+    rep_of, propensity = blank(problem), np.empty(problem.n_leads)
+
+    kernels.give_by_chance(
+        problem.eligible, problem.capacity.copy(), chance, draw, rep_of, propensity
+    )
+
+    slots = problem.capacity.copy()
+    for lead in range(problem.n_leads):
+        reps = np.flatnonzero(problem.eligible[lead] & (slots > 0))
+        if len(reps) == 0:
+            assert rep_of[lead] == -1
+            assert np.isnan(propensity[lead])
+            continue
+        mine = chance[reps] if chance[reps].any() else np.ones(len(reps))
+        place = np.searchsorted(np.cumsum(mine), draw[lead] * mine.sum(), side="right")
+        assert rep_of[lead] == reps[place]
+        assert propensity[lead] == mine[place] / mine.sum()
+        slots[reps[place]] -= 1
