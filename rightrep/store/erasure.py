@@ -38,6 +38,7 @@ from rightrep.store.schema import (
     leads,
     notes,
 )
+from rightrep.store.schema_cleaning import marks, provenance
 from rightrep.store.schema_ops import erasures, import_originals
 from rightrep.store.session import ReadSession, WriteSession
 from rightrep.store.sets import any_of, batches
@@ -136,6 +137,8 @@ def remove_subject(session: WriteSession, subject: Subject) -> dict[str, int]:
         "contacts": _remove(session, _CONTACTS, named[RecordKind.CONTACT]),
         "notes": _remove(session, _NOTES, named[RecordKind.LEAD]),
         "originals": _remove(session, _ORIGINALS, every),
+        "marks": _remove(session, _MARKS, every),
+        "provenance": _remove(session, _PROVENANCE, every),
         "aliases": _remove(session, _ALIASES, every),
         "customers": _remove(session, _CUSTOMERS, named[RecordKind.CUSTOMER]),
     }
@@ -231,9 +234,14 @@ _CONTACTS = _among(contacts, "contact_id")
 _POINTS = _among(contact_points, "contact_id")
 _NOTES = _among(notes, "lead_id")
 _ORIGINALS = _among(import_originals, "entity_id")
+_MARKS = _among(marks, "record_id")
+_PROVENANCE = _among(provenance, "record_id")
 # A lead's alias is the CRM's id of it, which outcomes come under; a customer's or a
 # contact's may be a name.
 _ALIASES = _among(aliases, "id").where(
     aliases.c.kind.in_([RecordKind.CUSTOMER, RecordKind.CONTACT])
 )
-_PERSONAL = (customers, contacts, contact_points, notes, import_originals, aliases)
+_PERSONAL = (
+    customers, contacts, contact_points, notes, import_originals, aliases, marks,
+    provenance,
+)  # fmt: skip

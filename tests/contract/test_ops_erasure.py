@@ -10,6 +10,7 @@ from sqlalchemy import delete, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from rightrep.domain.activity import Activity, ActivityKind
+from rightrep.domain.cleaning import Mark, Provenance
 from rightrep.domain.customer import Contact, ContactPoint, Customer, PointKind
 from rightrep.domain.erasure import ErasureCause, Original, Retention
 from rightrep.domain.ids import ContactId, CustomerId, LeadId, TenantId, new_id
@@ -21,6 +22,7 @@ from rightrep.store import erasure, retention
 from rightrep.store.activities import list_activities, record_activity
 from rightrep.store.aliases import RecordKind, add_aliases, resolve
 from rightrep.store.bulk import read_history
+from rightrep.store.cleaning import add_marks, add_provenance
 from rightrep.store.customers import get_customers, save_contacts, save_customers
 from rightrep.store.decisions import list_decisions, log_decisions
 from rightrep.store.engine import Store
@@ -111,6 +113,22 @@ class Person:
         crm_id = f"00Q{self.name}"
         add_aliases(session, RecordKind.LEAD, "crm", {crm_id: self.lead_id}, at=NOON)
         self._note(session, note)
+        impossible = Mark(
+            record_id=self.contact_id,
+            field="email",
+            value=email,
+            reason="it bounced",
+            marked_at=NOON,
+        )
+        add_marks(session, [impossible])
+        filled = Provenance(
+            record_id=self.contact_id if alone else self.customer_id,
+            field="address",
+            value=street,
+            source="register",
+            filled_at=NOON,
+        )
+        add_provenance(session, [filled])
         raw = "|".join(self.marks)
         ids = (self.lead_id, self.contact_id if alone else self.customer_id)
         keep_originals(
@@ -182,7 +200,9 @@ PLACES = {
     "contacts",
     "customers",
     "import_originals",
+    "marks",
     "notes",
+    "provenance",
 }
 
 
@@ -207,8 +227,10 @@ def test_nothing_personal_is_left_in_any_table_and_decisions_still_load(
         "contact_points": 2,
         "contacts": 1,
         "customers": 1,
+        "marks": 1,
         "notes": 1,
         "originals": 2,
+        "provenance": 1,
     }
     with store.read(ACME) as session:
         [made] = list_decisions(session, limit=10, lead_id=ann.lead_id).decisions

@@ -7,6 +7,7 @@ from alembic.autogenerate.api import AutogenContext
 
 from rightrep.store import (
     schema,
+    schema_cleaning,
     schema_learning,
     schema_ops,
     schema_plans,
@@ -16,7 +17,14 @@ from rightrep.store import (
 from rightrep.store.metadata import metadata
 
 # Imported for the tables that they put into the metadata.
-TABLES = (schema, schema_learning, schema_ops, schema_plans, schema_pools)
+TABLES = (
+    schema,
+    schema_cleaning,
+    schema_learning,
+    schema_ops,
+    schema_plans,
+    schema_pools,
+)
 
 
 def by_name(kind: str, item: object, _: AutogenContext) -> str | Literal[False]:
