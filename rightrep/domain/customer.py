@@ -1,7 +1,7 @@
 """Customers and contacts: who is behind leads. All of it is personal data."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -48,11 +48,14 @@ class ContactPoint:
         value: E.164 where the phone is possible, else the digits as they were given;
             an e-mail address in lower case.
         possible: Whether such a number or address can exist.
+        reason: Why it cannot, in words, where it was read just now; the store keeps
+            reasons as marks.
     """
 
     kind: PointKind
     value: str
     possible: bool = True
+    reason: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

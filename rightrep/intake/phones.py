@@ -29,7 +29,9 @@ _LONGEST = 128
 _FILLING = str.maketrans("", "", " -.()\u00a0\u2010\u2011\u2012\u2013")
 _SEVERAL = re.compile(r"[,/|\n、，；]|;(?!ext=)|\s+or\s+|或", re.IGNORECASE)
 _EXTENSION = re.compile(r"\s*(?:转|轉|分机|分機|内线|內線)\s*[:：]?\s*(\d{1,8})$")
-_DASHED_EXTENSION = re.compile(r"(\(?0\d{2,3}\)?[- ]?\d{7,8})-(\d{1,6})")
+_DASHED_EXTENSION = re.compile(
+    r"(\(?0\d{2,3}\)?[- ]?\d{7,8}|[48]00[- ]?\d{3}[- ]?\d{4})-(\d{1,6})"
+)
 _TYPES = (
     "mobile", "fixed_line", "toll_free", "shared_cost", "uan", "voip", "pager",
     "personal_number", "premium_rate", "voicemail",
@@ -105,14 +107,19 @@ def _points(text: str, region: str) -> tuple[ContactPoint, ...]:
         return tuple(
             ContactPoint(PointKind.PHONE, value) for value in dict.fromkeys(inside)
         )
-    return (ContactPoint(PointKind.PHONE, plain[:_LONGEST], possible=False),)
+    return (_impossible(plain, region),)
 
 
 def _point(text: str, region: str) -> ContactPoint:
     value = _e164(text, region)
     if value is None:
-        return ContactPoint(PointKind.PHONE, text[:_LONGEST], possible=False)
+        return _impossible(text, region)
     return ContactPoint(PointKind.PHONE, value)
+
+
+def _impossible(text: str, region: str) -> ContactPoint:
+    why = phone_problem(text, region)
+    return ContactPoint(PointKind.PHONE, text[:_LONGEST], possible=False, reason=why)
 
 
 def _e164(text: str, region: str) -> str | None:

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from rightrep.intake.addresses import address_parts
 from rightrep.intake.companies import company_key, company_parts
 from rightrep.intake.divisions import divisions
+from rightrep.intake.emails import email_points
+from rightrep.intake.phones import phone_points
 from rightrep.intake.tax_numbers import tax_number
 
 WORDS = st.sampled_from(
@@ -38,10 +40,21 @@ def test_a_cleaned_number_is_clean(text: str) -> None:
     assert tax_number(cleaned.value) == cleaned
 
 
-@pytest.mark.parametrize("clean", [company_key, tax_number, address_parts])
+@pytest.mark.parametrize(
+    "clean", [company_key, tax_number, address_parts, email_points, phone_points]
+)
 @given(text=st.text(st.characters(codec="ascii"), max_size=40) | DIGITS)
 def test_full_width_is_half_width(clean: Callable[[str], object], text: str) -> None:
     assert clean(full_width(text)) == clean(text)
+
+
+@given(st.text(max_size=60) | DIGITS)
+def test_any_cell_has_contact_points_and_the_cleaned_ones_are_clean(text: str) -> None:
+    for clean in (phone_points, email_points):
+        for point in clean(text):
+            assert point.possible == (point.reason is None)
+            if point.possible:
+                assert clean(point.value) == (point,)
 
 
 @given(st.text(max_size=60))

@@ -21,6 +21,9 @@ from rightrep.intake.phones import known_region, phone_points, phone_problem
         ("010-62345678", "CN", ["+861062345678"]),
         ("(021)5888 8888", "CN", ["+862158888888"]),
         ("400-800-1234", "CN", ["+864008001234"]),
+        ("４００－８００－１２３４", "CN", ["+864008001234"]),
+        ("4008001234-5678", "CN", ["+864008001234;ext=5678"]),
+        ("800-820-8888", "CN", ["+868008208888"]),
         ("010-62345678-123", "CN", ["+861062345678;ext=123"]),
         ("010-62345678转123", "CN", ["+861062345678;ext=123"]),
         ("021-58888888 分机: 12", "CN", ["+862158888888;ext=12"]),
@@ -97,6 +100,33 @@ def test_addresses_become_lower_case_and_bad_ones_are_marked() -> None:
 )
 def test_addresses_that_cannot_be_are_marked(text: str) -> None:
     assert [point.possible for point in email_points(text)] == [False]
+
+
+@pytest.mark.parametrize(
+    ("text", "addresses"),
+    [
+        ("ａ＠ｂ．ｃｏｍ", ["a@b.com"]),
+        ("a @ b.com", ["a@b.com"]),
+        ("a(at)b.com", ["a@b.com"]),
+        ("a@qq,com、c@163。com", ["a@qq.com", "c@163.com"]),
+        ("Li Lei <li@acme.com>; <c@d.com>", ["li@acme.com", "c@d.com"]),
+        ("a@b.com/c@d.com；e@f.com", ["a@b.com", "c@d.com", "e@f.com"]),
+        ("邮箱：a@b.com.", ["a@b.com"]),
+    ],
+)
+def test_slips_of_the_keyboard_are_put_right(text: str, addresses: list[str]) -> None:
+    points = email_points(text)
+
+    assert [point.value for point in points] == addresses
+    assert all(point.possible for point in points)
+
+
+def test_what_is_marked_says_why() -> None:
+    (email,) = email_points("a@b")
+    good, phone = phone_points("13800138000 / 1380013800")
+
+    assert "period" in str(email.reason)
+    assert (good.reason, phone.reason) == (None, "not in any numbering plan")
 
 
 def test_an_international_address_is_one() -> None:
