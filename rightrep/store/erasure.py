@@ -39,6 +39,7 @@ from rightrep.store.schema import (
     notes,
 )
 from rightrep.store.schema_cleaning import marks, provenance
+from rightrep.store.schema_duplicates import identities, identity_keys
 from rightrep.store.schema_ops import erasures, import_originals
 from rightrep.store.session import ReadSession, WriteSession
 from rightrep.store.sets import any_of, batches
@@ -139,7 +140,9 @@ def remove_subject(session: WriteSession, subject: Subject) -> dict[str, int]:
         "originals": _remove(session, _ORIGINALS, every),
         "marks": _remove(session, _MARKS, every),
         "provenance": _remove(session, _PROVENANCE, every),
+        "keys": _remove(session, _KEYS, named[RecordKind.CUSTOMER]),
         "aliases": _remove(session, _ALIASES, every),
+        "identities": _remove(session, _IDENTITIES, named[RecordKind.CUSTOMER]),
         "customers": _remove(session, _CUSTOMERS, named[RecordKind.CUSTOMER]),
     }
 
@@ -236,6 +239,8 @@ _NOTES = _among(notes, "lead_id")
 _ORIGINALS = _among(import_originals, "entity_id")
 _MARKS = _among(marks, "record_id")
 _PROVENANCE = _among(provenance, "record_id")
+_KEYS = _among(identity_keys, "customer_id")
+_IDENTITIES = _among(identities, "customer_id")
 # A lead's alias is the CRM's id of it, which outcomes come under; a customer's or a
 # contact's may be a name.
 _ALIASES = _among(aliases, "id").where(
@@ -243,5 +248,5 @@ _ALIASES = _among(aliases, "id").where(
 )
 _PERSONAL = (
     customers, contacts, contact_points, notes, import_originals, aliases, marks,
-    provenance,
+    provenance, identity_keys,
 )  # fmt: skip

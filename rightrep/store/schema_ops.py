@@ -18,6 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+import rightrep.store.schema_duplicates
 import rightrep.store.schema_learning
 import rightrep.store.schema_plans
 import rightrep.store.schema_pools  # noqa: F401 - these put tables into the metadata

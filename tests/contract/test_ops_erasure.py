@@ -227,6 +227,8 @@ def test_nothing_personal_is_left_in_any_table_and_decisions_still_load(
         "contact_points": 2,
         "contacts": 1,
         "customers": 1,
+        "identities": 0,
+        "keys": 0,
         "marks": 1,
         "notes": 1,
         "originals": 2,

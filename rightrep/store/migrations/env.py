@@ -8,6 +8,7 @@ from alembic.autogenerate.api import AutogenContext
 from rightrep.store import (
     schema,
     schema_cleaning,
+    schema_duplicates,
     schema_learning,
     schema_ops,
     schema_plans,
@@ -20,6 +21,7 @@ from rightrep.store.metadata import metadata
 TABLES = (
     schema,
     schema_cleaning,
+    schema_duplicates,
     schema_learning,
     schema_ops,
     schema_plans,
