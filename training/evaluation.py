@@ -57,12 +57,12 @@ class Bin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gain:
-    """By how much log loss falls from a reference to a candidate.
+class Interval:
+    """An estimate with its 95 % interval.
 
     Attributes:
-        mean: Mean fall in nats per decision; positive where the candidate is better.
-        low: Lower end of the 95 % interval, clustered.
+        mean: The estimate.
+        low: Lower end of the interval, clustered.
         high: Upper end.
         n_clusters: Clusters (reps, or weeks where these are fewer) that it rests on.
     """
@@ -71,6 +71,14 @@ class Gain:
     low: float
     high: float
     n_clusters: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gain(Interval):
+    """By how much log loss falls from a reference to a candidate, in nats a decision.
+
+    Positive where the candidate is better.
+    """
 
 
 def log_losses(won: BoolArray, p: FloatArray) -> FloatArray:
@@ -125,34 +133,92 @@ def gain_of(
     reference: FloatArray,
     candidate: FloatArray,
     *clusters: NDArray[np.generic],
+    weight: FloatArray | None = None,
 ) -> Gain:
     """Fall of log loss, with an interval that allows for decisions being alike.
-
-    The interval is the normal one of a mean whose errors are clustered, in one way or
-    in two (reps, weeks): the variance of both clusterings less that of their crossing
-    (Cameron, Gelbach and Miller, 2011, "Robust inference with multiway clustering"),
-    but never less than that of either.
 
     Args:
         won: What happened; bool (n_rows,).
         reference: Predictions to be beaten; float64 (n_rows,).
         candidate: Predictions that would; float64 (n_rows,).
         clusters: One or two arrays of what each row belongs to; (n_rows,) each.
+        weight: What each row counts, not negative; 1 when not given.
     """
     fall = log_losses(won, reference) - log_losses(won, candidate)
-    mean = float(fall.mean()) if fall.size else 0.0
+    part = _parts(fall.size, weight)
+    mean = float(part @ fall)
+    low, high, n = clustered(mean, part * (fall - mean), *clusters)
+    return Gain(mean=mean, low=low, high=high, n_clusters=n)
+
+
+def log_loss_of(
+    won: BoolArray, p: FloatArray, *clusters: NDArray[np.generic]
+) -> Interval:
+    """Mean log loss with its clustered interval; arguments as in ``gain_of``."""
+    loss = log_losses(won, p)
+    part = _parts(loss.size, None)
+    mean = float(part @ loss)
+    low, high, n = clustered(mean, part * (loss - mean), *clusters)
+    return Interval(mean=mean, low=low, high=high, n_clusters=n)
+
+
+def auc_of(won: BoolArray, p: FloatArray, *clusters: NDArray[np.generic]) -> Interval:
+    """AUC with its clustered interval; missing where only one result is there.
+
+    The interval rests on each row's structural component: how many rows of the other
+    result it is in the right order with (Obuchowski, 1997, "Nonparametric analysis of
+    clustered ROC curve data").
+    """
+    n_won = int(won.sum())
+    n_lost = won.size - n_won
+    if n_won == 0 or n_lost == 0:
+        nan = float("nan")
+        return Interval(mean=nan, low=nan, high=nan, n_clusters=0)
+    every, own = rankdata(p), np.empty(won.size)
+    own[won], own[~won] = rankdata(p[won]), rankdata(p[~won])
+    below = every - own  # rows of the other result that are below, ties half
+    right = np.where(won, below / n_lost, 1.0 - below / n_won)
+    mean = float(right[won].mean())
+    influence = (right - mean) / np.where(won, n_won, n_lost)
+    low, high, n = clustered(mean, influence, *clusters)
+    return Interval(mean=mean, low=low, high=high, n_clusters=n)
+
+
+def clustered(
+    mean: float, influence: FloatArray, *clusters: NDArray[np.generic]
+) -> tuple[float, float, int]:
+    """A normal 95 % interval of an estimate whose errors are clustered.
+
+    Clustered in one way or in two (reps, weeks): the variance of both clusterings less
+    that of their crossing (Cameron, Gelbach and Miller, 2011, "Robust inference with
+    multiway clustering"), but never less than that of either.
+
+    Args:
+        mean: The estimate.
+        influence: What each row adds to its error; float64 (n_rows,).
+        clusters: One or two arrays of what each row belongs to; (n_rows,) each.
+
+    Returns:
+        Lower end, upper end and number of clusters; infinite ends below two clusters.
+    """
     codes = [np.unique(one, return_inverse=True)[1] for one in clusters]
     n = min((int(code.max()) + 1 for code in codes if code.size), default=0)
     if n < 2:
-        return Gain(mean=mean, low=-np.inf, high=np.inf, n_clusters=n)
-    variances = [_variance(fall - mean, code) for code in codes]
+        return -np.inf, np.inf, n
+    variances = [_variance(influence, code) for code in codes]
     total = max(variances)
     if len(codes) == 2:
         crossing = codes[0] * (int(codes[1].max()) + 1) + codes[1]
         both = np.unique(crossing, return_inverse=True)[1]
-        total = max(total, sum(variances) - _variance(fall - mean, both))
-    half = _Z_95 * float(np.sqrt(total)) / fall.size
-    return Gain(mean=mean, low=mean - half, high=mean + half, n_clusters=n)
+        total = max(total, sum(variances) - _variance(influence, both))
+    half = _Z_95 * float(np.sqrt(total))
+    return mean - half, mean + half, n
+
+
+def _parts(n_rows: int, weight: FloatArray | None) -> FloatArray:
+    """What each row counts in a mean; adds up to 1, or is empty."""
+    weight = np.ones(n_rows) if weight is None else weight
+    return weight / max(float(weight.sum()), np.finfo(np.float64).tiny)
 
 
 def _variance(off: FloatArray, code: NDArray[np.int64]) -> float:

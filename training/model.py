@@ -26,7 +26,9 @@ from training.boosting import Belief, Rows, Trees, from_text, text_of, widened
 from training.calibration import BetaCalibration
 from training.dataset import FEWEST_OF_EACH
 from training.evaluation import Gain, gain_of
-from training.trial import Cut, Part, fit_again, try_part
+from training.lead_score import ScoreMap
+from training.trial import Cut, Part, Tried, fit_again, try_part
+from training.weighting import Lottery, check_choice, drawn_weights, training_weights
 
 if TYPE_CHECKING:
     import lightgbm as lgb
@@ -52,8 +54,6 @@ where managers give the promising ones to old hands, tenure predicts wins that a
 rep would have had as well. On the demo market, doubting them makes the best rep by the
 model win 33 % more than a random one, against 29 % (twice the usual rep effect, mean of
 14 markets)."""
-
-_TOP_SCORE = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +86,9 @@ class ConversionModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         reps_differ_: After ``fit``: whether knowing the rep measurably helps.
         gain_: After ``fit``: by how much it does, on later rows.
         later_: After ``fit``: the predictions that say so; None after ``load``.
-        score_edges_: After ``fit``: lead-only chances between lead scores, ascending;
-            float64 (100,).
+        lottery_: After ``fit`` with propensities: whether the choice of reps misled the
+            history; None without, and after ``load``.
+        score_map_: After ``fit``: from lead-only chances to lead scores.
         origin: What the columns were made by, once set; None before.
     """
 
@@ -138,6 +139,7 @@ class ConversionModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         sample_weight: ArrayLike | None = None,
         rep: ArrayLike | None = None,
         week: ArrayLike | None = None,
+        propensity: ArrayLike | None = None,
     ) -> Self:
         """Learn from labelled rows in order of time.
 
@@ -148,6 +150,9 @@ class ConversionModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             rep: Rep of each row, by which the comparison's interval is clustered; each
                 row on its own when not given.
             week: Week of each row, likewise.
+            propensity: Of the lottery that chose the rep, missing where nothing was
+                drawn; (n_rows,). Where drawn rows show that the choice of reps misled
+                the others, these count less, and drawn ones judge.
 
         Raises:
             TooFewOutcomes: Too few rows are won, or lost.
@@ -163,37 +168,60 @@ class ConversionModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             np.arange(won.size) if one is None else np.asarray(one)
             for one in (rep, week)
         ]
-        trees, more = self._trees(won.size)
-        columns, of_lead = self._contract.columns, self._contract.of(Side.LEAD)
-        alone = replace(rows, columns=self._lead_side(rows.columns))
-        lead = try_part(alone, of_lead, trees)
-        pair = try_part(rows, columns, more, start=lead.part, belief=self._belief)
-        later = Cut.of(won.size).later
-        self.later_: Later | None = Later(
-            won[later], lead.chance, pair.chance, clusters[0][later]
-        )
-        self.gain_: Gain = gain_of(
-            won[later],
-            lead.chance,
-            pair.chance,
-            *(cluster[later] for cluster in clusters),
-        )
+        odds = None if propensity is None else np.asarray(propensity, dtype=np.float64)
+        lead, pair, rows = self._judged(rows, *clusters, propensity=odds)
         self.reps_differ_ = self.gain_.low > 0.0
-        self.set_parts(*self._answering(lead.part, pair.part, alone, rows))
-        self.score_edges_ = np.quantile(
-            self.lead_.chance(alone.columns), np.arange(1, _TOP_SCORE + 1) / 101.0
-        )
+        self.set_parts(*self._answering(lead.part, pair.part, rows))
+        self.score_map_ = ScoreMap.of(self.lead_.chance(self._alone(rows).columns))
         return self
 
+    def _judged(
+        self,
+        rows: Rows,
+        rep: NDArray[np.generic],
+        week: NDArray[np.generic],
+        *,
+        propensity: FloatArray | None,
+    ) -> tuple[Tried, Tried, Rows]:
+        """Both parts tried and judged on later rows; the rows as they are to count."""
+        later = Cut.of(rows.won.size).later
+        lead, pair = self._tried(rows)
+        judging = None
+        self.lottery_: Lottery | None = None
+        if propensity is not None:
+            drawn = propensity[later]
+            self.lottery_ = check_choice(
+                rows.won[later], lead.chance, pair.chance, rep[later], drawn
+            )
+            if self.lottery_.misled:
+                counts = rows.weight * training_weights(propensity)
+                rows, judging = replace(rows, weight=counts), drawn_weights(drawn)
+                lead, pair = self._tried(rows)
+        self.later_: Later | None = Later(
+            rows.won[later], lead.chance, pair.chance, rep[later]
+        )
+        of_gain = rows.won[later], lead.chance, pair.chance, rep[later], week[later]
+        self.gain_: Gain = gain_of(*of_gain, weight=judging)
+        return lead, pair, rows
+
+    def _tried(self, rows: Rows) -> tuple[Tried, Tried]:
+        """The lead's part and the pair's on top of it, on later rows."""
+        trees, more = self._trees(rows.won.size)
+        columns, of_lead = self._contract.columns, self._contract.of(Side.LEAD)
+        lead = try_part(self._alone(rows), of_lead, trees)
+        pair = try_part(rows, columns, more, start=lead.part, belief=self._belief)
+        return lead, pair
+
     def _answering(
-        self, lead: Part, pair: Part, alone: Rows, rows: Rows
+        self, lead: Part, pair: Part, rows: Rows
     ) -> tuple[Part, Part | None]:
         """What answers, its trees fitted to all rows unless told otherwise."""
         by_rep = self.reps_differ_ or self.by_rep_anyway
         if not self.refit:
             return lead, pair if by_rep else None
         trees, more = self._trees(rows.won.size)
-        lead = fit_again(lead, alone, self._contract.of(Side.LEAD), trees)
+        of_lead = self._contract.of(Side.LEAD)
+        lead = fit_again(lead, self._alone(rows), of_lead, trees)
         if not by_rep:
             return lead, None
         columns = self._contract.columns
@@ -258,8 +286,7 @@ class ConversionModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Args:
             leads: Lead columns; float32 (n_leads, n_lead_columns).
         """
-        p = self.p_lead(leads)
-        return np.searchsorted(self.score_edges_, p, side="left").astype(np.int64)
+        return self.score_map_.of_chance(self.p_lead(leads))
 
     @property
     def _contract(self) -> Contract:
@@ -273,8 +300,9 @@ class ConversionModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if min(n_won, n_lost) < self.fewest_of_each:
             raise TooFewOutcomes(won=n_won, lost=n_lost, needed=self.fewest_of_each)
 
-    def _lead_side(self, columns: Float32Array) -> Float32Array:
-        return np.ascontiguousarray(columns[:, : len(self._contract.of(Side.LEAD))])
+    def _alone(self, rows: Rows) -> Rows:
+        n_columns = len(self._contract.of(Side.LEAD))
+        return replace(rows, columns=np.ascontiguousarray(rows.columns[:, :n_columns]))
 
     def _rows(self, X: ArrayLike | pd.DataFrame) -> Float32Array:  # noqa: N803
         names = self._contract.names

@@ -22,6 +22,7 @@ from rightrep.errors import InvalidInput, ModelUnavailable
 from training.boosting import Trees, from_text, text_of
 from training.calibration import BetaCalibration
 from training.evaluation import Gain
+from training.lead_score import ScoreMap
 from training.lead_slices import LeadSlices
 from training.model import ConversionModel
 from training.origin import Origin
@@ -111,7 +112,7 @@ def _card(model: ConversionModel, origin: Origin) -> dict[str, Any]:
         "gain": asdict(model.gain_),
         "pair": _part_card(model.pair_),
         "lead": _part_card(model.lead_),
-        "score_edges": model.score_edges_.tolist(),
+        "score_edges": model.score_map_.edges.tolist(),
     }
 
 
@@ -147,8 +148,8 @@ def _model(texts: dict[str, str]) -> ConversionModel:
     )
     model.reps_differ_ = bool(card["reps_differ"])
     model.gain_ = Gain(**card["gain"])
-    model.later_ = None
-    model.score_edges_ = np.array(card["score_edges"])
+    model.later_ = model.lottery_ = None
+    model.score_map_ = ScoreMap(np.array(card["score_edges"]))
     model.origin = Origin(
         recipe=recipe,
         slices=_slices(card, texts, contract),

@@ -9,9 +9,11 @@ from features.as_of import FloatArray
 from features.columns import Side
 from training.boosting import Rows, Trees, importances
 from training.evaluation import Bin, Gain, Metrics, calibration_by_tenth, metrics_of
+from training.leakage import Leak
 from training.model import ConversionModel
 from training.rows import TrainingRows
 from training.trial import try_part
+from training.weighting import Lottery
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +35,8 @@ class TrainingReport:
         pair: The same with all columns.
         calibration: Predicted against observed, in tenths, of what the model answers.
         importances: Share of the trees' gain by column, largest first.
+        lottery: What decisions drawn by lot say of the choice of reps.
+        leaks: Columns that probably know the outcome.
     """
 
     as_of: pd.Timestamp
@@ -48,6 +52,8 @@ class TrainingReport:
     pair: Metrics
     calibration: tuple[Bin, ...]
     importances: dict[str, float]
+    lottery: Lottery | None = None
+    leaks: tuple[Leak, ...] = ()
 
     @property
     def answer(self) -> Metrics:
@@ -64,9 +70,21 @@ class TrainingReport:
             "Every rep gets the lead's own chance."
         )
 
+    def findings(self) -> list[str]:
+        """Whether reps differ, what lotteries say, and every warning; a line each."""
+        lottery = [] if self.lottery is None else [self.lottery.in_words()]
+        leaks = [
+            f"WARNING, may know the outcome: {leak.in_words()}" for leak in self.leaks
+        ]
+        return [self.in_words(), *lottery, *leaks]
+
 
 def report_on(
-    model: ConversionModel, rows: TrainingRows, trees: Trees, data_hash: str
+    model: ConversionModel,
+    rows: TrainingRows,
+    trees: Trees,
+    data_hash: str,
+    leaks: tuple[Leak, ...],
 ) -> TrainingReport:
     """What the later rows of a model fitted just now say about it."""
     later = model.later_
@@ -86,6 +104,8 @@ def report_on(
         pair=metrics_of(later.won, later.p_pair),
         calibration=calibration_by_tenth(later.won, model.p_later),
         importances=importances(model.booster, rows.contract.columns),
+        lottery=model.lottery_,
+        leaks=leaks,
     )
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from features.history import History
 from training.boosting import Trees, importances
+from training.leakage import leaks_in, refuse
 from training.model import ConversionModel
 from training.model_file import save_model
 from training.origin import Origin
@@ -44,6 +45,7 @@ def train(
     label_window_days: int | None = None,
     zone: str = "UTC",
     trees: Trees | None = None,
+    refuse_leaks: bool = False,
 ) -> TrainedModel:
     """Train a model on what was known at an instant, and write it to a file.
 
@@ -55,13 +57,18 @@ def train(
             to win when not given.
         zone: IANA zone of the tenant.
         trees: Parameters of the boosters; by the number of rows when not given.
+        refuse_leaks: Whether columns that may know the outcome stop the training.
 
     Raises:
         TooFewOutcomes: There is not enough to learn from.
+        InvalidInput: A column may know the outcome, and that is to be refused.
     """
     rows = training_rows(
         history, as_of, label_window_days=label_window_days, zone=zone, trees=trees
     )
+    leaks = leaks_in(rows)
+    if refuse_leaks:
+        refuse(leaks)
     labels = rows.labels
     trees = trees or Trees.usual(labels.n_rows)
     model = ConversionModel(rows.contract, trees=trees)
@@ -71,6 +78,7 @@ def train(
         sample_weight=labels.weight,
         rep=labels.rep,
         week=labels.week,
+        propensity=labels.propensity,
     )
     data_hash = rows.data_hash()
     model.origin = Origin(
@@ -89,7 +97,7 @@ def train(
         n_rows=labels.n_rows,
         n_won=int(labels.won.sum()),
     )
-    report = report_on(model, rows, trees, data_hash)
+    report = report_on(model, rows, trees, data_hash, leaks)
     sha256 = save_model(model, folder / "latest.zip")
     path = (folder / "latest.zip").replace(folder / f"{sha256[:16]}.zip")
     return TrainedModel(report, model, path, sha256)

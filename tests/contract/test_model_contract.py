@@ -178,6 +178,52 @@ def test_where_reps_do_not_differ_every_rep_has_the_leads_own_chance() -> None:
     )
 
 
+def favoured(
+    n: int = 9_000,
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64]]:
+    """Half the rows are drawn by lot; in the others some reps get promising leads."""
+    rng = np.random.default_rng(8)
+    rep = rng.integers(10, size=n)
+    rating = np.linspace(-1, 1, 10)[rep]
+    propensity = np.where(rng.random(n) < 0.5, 0.1, np.nan)
+    hidden = np.where(np.isnan(propensity), 1.2 * rating, 0.0)
+    rows = np.column_stack([rng.normal(size=n), np.ones(n), rating, np.zeros(n)])
+    won = rng.random(n) < 1.0 / (1.0 + np.exp(1.0 - rows[:, 0] - hidden))
+    return np.column_stack([rows, propensity]), won, rep
+
+
+def test_decisions_drawn_by_lot_clear_up_what_favours_made_of_the_history() -> None:
+    rows, won, rep = favoured()
+    columns, propensity = rows[:, :4], rows[:, 4]
+
+    naive = ConversionModel(CONTRACT, trees=TREES).fit(columns, won, rep=rep)
+    told = ConversionModel(CONTRACT, trees=TREES).fit(
+        columns, won, rep=rep, propensity=propensity
+    )
+
+    assert naive.reps_differ_
+    assert naive.lottery_ is None
+    assert told.lottery_ is not None
+    assert told.lottery_.misled
+    assert not told.reps_differ_
+
+
+def test_without_enough_drawn_decisions_propensities_change_nothing() -> None:
+    rows, won, rep = favoured(1_200)
+    few = np.where(np.arange(len(rep)) % 20 == 0, 0.1, np.nan)
+
+    naive = ConversionModel(CONTRACT, trees=TREES).fit(rows[:, :4], won, rep=rep)
+    told = ConversionModel(CONTRACT, trees=TREES).fit(
+        rows[:, :4], won, rep=rep, propensity=few
+    )
+
+    assert told.lottery_ is not None
+    assert "Not enough" in told.lottery_.in_words()
+    np.testing.assert_array_equal(
+        told.predict_proba(rows[:, :4]), naive.predict_proba(rows[:, :4])
+    )
+
+
 def test_too_few_of_either_result_are_refused() -> None:
     rows, won, _ = data()
     few = np.flatnonzero(won)[:39]
