@@ -7,9 +7,8 @@ history keeps its own id, and readers of history resolve merges as of their inst
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row, RowMapping, bindparam, insert, select, update
+from sqlalchemy import RowMapping, bindparam, insert, select, update
 
 from rightrep.domain.ids import LeadId, RepId, new_id
 from rightrep.domain.ownership import OwnershipKind
@@ -22,6 +21,8 @@ from rightrep.store.session import ReadSession, WriteSession
 from rightrep.store.sets import any_of
 
 _Move = tuple[LeadId, RepId | None, bool]
+_BY_MERGE = "merge "
+"""How the causes of ownership events begin that a merge, or its undoing, wrote."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,6 +108,10 @@ def undo_merge(
 ) -> Merge:
     """Take a merge back: both records stand again, each with its owner.
 
+    What happened to either since stands. The owner whom the merge brought to the
+    survivor, or to whoever the survivor was merged into later, leaves it, unless a
+    merge that stands brings the same one.
+
     Args:
         session: Where to write.
         merge_id: The merge.
@@ -115,17 +120,21 @@ def undo_merge(
 
     Raises:
         NotFound: There is no such merge.
-        Conflict: It was undone before.
+        Conflict: It was undone before, or its survivor is being merged.
     """
     made = _merge(session, merge_id)
-    states = _lock(session, made.kind, made.merged_id, made.survivor_id)
+    onward = _onward(session, made)
+    states = _lock(session, made.kind, made.merged_id, *onward)
+    if _onward(session, made) != onward:
+        raise Conflict("Its survivor was merged just now: try again.")
     undone = session.execute(
         _UNDO, {"of": merge_id, "at": max(at, made.merged_at), "by": actor}
     )
     if not undone.rowcount:
         raise Conflict(f"Merge {merge_id} was undone before.")
     if states:
-        _part_owners(session, states, replace(made, actor=actor), at)
+        root = LeadId(onward[-1])
+        _part_owners(session, states, replace(made, actor=actor), root, at)
     return _merge(session, merge_id)
 
 
@@ -186,21 +195,60 @@ def _join_owners(
 
 
 def _part_owners(
-    session: WriteSession, states: dict[LeadId, Owned], made: Merge, at: datetime
+    session: WriteSession,
+    states: dict[LeadId, Owned],
+    made: Merge,
+    root: LeadId,
+    at: datetime,
 ) -> None:
-    """Give back what the merge moved, where nothing has changed since."""
-    merged, survivor = LeadId(made.merged_id), LeadId(made.survivor_id)
-    moved = {event.lead_id: event for event in _events_of(session, made)}
-    if merged not in moved or states[merged].owner is not None:
-        return
+    """Give both sides the owners that they have without this merge."""
+    merged = LeadId(made.merged_id)
+    theirs = _claimed(session, merged)
     moves: list[_Move] = []
-    came = moved.get(survivor)
-    if came is not None and came.revision == states[survivor].revision:
-        moves.append((survivor, None, False))
-    went = moved[merged]
-    held = _held(session, merged, went.revision - 1)
-    moves.append((merged, went.previous_owner, held))
+    brought = states[root].owner is not None and _claims(session, [root])[root] is None
+    if brought and _claimed(session, root) is None:
+        moves.append((root, None, False))
+    if states[merged].owner is None and theirs is not None:
+        moves.append((merged, *theirs))
     _move(session, states, moves, made, kind=OwnershipKind.UNDONE, at=at)
+
+
+def _claimed(session: ReadSession, root: LeadId) -> tuple[RepId, bool] | None:
+    """Who has a lead and the leads merged into it, and whether the lead is held."""
+    members = _members(session, root)
+    claims = _claims(session, members)
+    return next((claims[own] for own in members if claims[own] is not None), None)
+
+
+def _members(session: ReadSession, root: LeadId) -> list[LeadId]:
+    """A lead and every lead that was merged into it, itself first."""
+    found, new = [root], [root]
+    while new:
+        new = [LeadId(own) for own in session.execute(_INTO, {"ids": new}).scalars()]
+        found += new
+    return found
+
+
+def _claims(
+    session: ReadSession, lead_ids: Sequence[LeadId]
+) -> dict[LeadId, tuple[RepId, bool] | None]:
+    """Who would have each lead had there been no merges, and whether it is held."""
+    claims: dict[LeadId, tuple[RepId, bool] | None] = dict.fromkeys(lead_ids)
+    for row in session.execute(_OWN_EVENTS, {"ids": list(lead_ids)}):
+        owned = row.owner is not None
+        claims[row.lead_id] = (row.owner, row.holding) if owned else None
+    return claims
+
+
+def _onward(session: ReadSession, made: Merge) -> list[str]:
+    """The survivor and what it was merged into since, the last one standing."""
+    found = [made.survivor_id]
+    while True:
+        step = {"merged_id": found[-1], "kind": made.kind.value}
+        onward = session.execute(_STEP, step).scalar_one_or_none()
+        if onward is None:
+            return found
+        found.append(onward)
 
 
 def _move(
@@ -227,19 +275,8 @@ def _move(
     apply(session, states, changes)
 
 
-def _held(session: ReadSession, lead_id: LeadId, revision: int) -> bool:
-    """Whether the lead counted against a holding limit after that event."""
-    of = {"lead_id": lead_id, "revision": revision}
-    return bool(session.execute(_HELD, of).scalar_one())
-
-
 def _cause(made: Merge) -> str:
-    return f"merge {made.merge_id}"
-
-
-def _events_of(session: ReadSession, made: Merge) -> list[Row[Any]]:
-    ids = {"ids": [made.merged_id, made.survivor_id], "cause": _cause(made)}
-    return list(session.execute(_MOVED, ids))
+    return f"{_BY_MERGE}{made.merge_id}"
 
 
 def _merge(session: ReadSession, merge_id: str) -> Merge:
@@ -278,18 +315,35 @@ _UNDO = (
         undone_by=bindparam("by"),
     )
 )
-_HELD = select(ownership_events.c.holding).where(
-    of_tenant(ownership_events),
-    ownership_events.c.lead_id == bindparam("lead_id"),
-    ownership_events.c.revision == bindparam("revision"),
+_INTO = select(merges.c.merged_id).where(
+    of_tenant(merges),
+    merges.c.kind == RecordKind.LEAD.value,
+    merges.c.survivor_id.in_(any_of("ids")),
+    merges.c.undone_at.is_(None),
 )
-_MOVED = select(
-    ownership_events.c.lead_id,
-    ownership_events.c.previous_owner,
-    ownership_events.c.revision,
-).where(
-    of_tenant(ownership_events),
-    ownership_events.c.lead_id.in_(any_of("ids")),
-    ownership_events.c.kind == OwnershipKind.MERGED.value,
-    ownership_events.c.cause == bindparam("cause"),
+_STEP = select(merges.c.survivor_id).where(
+    of_tenant(merges),
+    merges.c.kind == bindparam("kind"),
+    merges.c.merged_id == bindparam("merged_id"),
+    merges.c.undone_at.is_(None),
+)
+_OWN_EVENTS = (
+    select(
+        ownership_events.c.lead_id,
+        ownership_events.c.owner,
+        ownership_events.c.holding,
+    )
+    .where(
+        of_tenant(ownership_events),
+        ownership_events.c.lead_id.in_(any_of("ids")),
+        ~(
+            ownership_events.c.kind.in_([OwnershipKind.MERGED, OwnershipKind.UNDONE])
+            & ownership_events.c.cause.startswith(_BY_MERGE)
+        ),
+    )
+    .order_by(
+        ownership_events.c.lead_id,
+        ownership_events.c.happened_at,
+        ownership_events.c.revision,
+    )
 )
