@@ -1,10 +1,11 @@
 """Prices of slots from sampled futures of arrivals.
 
-A future is leads like those that came before, as many as are still expected
-(``optimizer.forecast``), shared out optimally over the slots still open: its shadow
-prices say what a slot given now would have earned. Averaged over futures and solved
-again as the window runs down, this is certainty-equivalent re-solving (Jasin and Kumar,
-2012; Chen and Homem-de-Mello, 2010). Only leads that arrived before now are drawn.
+A future is the leads that wait now and leads like those that came before, as many as
+are still expected (``optimizer.forecast``), shared out optimally over the slots still
+open: its shadow prices say what a slot given now would have earned. Averaged over
+futures and solved again as the window runs down, this is certainty-equivalent
+re-solving (Jasin and Kumar, 2012; Chen and Homem-de-Mello, 2010). Only leads that
+arrived before now are drawn.
 """
 
 from collections.abc import Callable
@@ -93,6 +94,7 @@ def price_window(
     solve: Solver,
     look_ahead: LookAhead,
     rng: np.random.Generator,
+    standing: FloatArray | None = None,
 ) -> WindowPrices:
     """Price every rep's slots as of now, from the arrivals before now alone.
 
@@ -107,13 +109,20 @@ def price_window(
         solve: An exact solver that prices slots.
         look_ahead: How futures are sampled.
         rng: Every draw.
+        standing: Values of the leads that wait now, as for ``price_futures``.
 
     Raises:
         InvalidInput: An arrival is later than now, or now is outside the last window.
     """
     forecast = forecast_arrivals(arrived_at, periods, now=now)
     price = price_futures(
-        arrivals, forecast, open_slots, solve=solve, look_ahead=look_ahead, rng=rng
+        arrivals,
+        forecast,
+        open_slots,
+        solve=solve,
+        look_ahead=look_ahead,
+        rng=rng,
+        standing=standing,
     )
     step = balance_step(arrivals, price, forecast, balance=look_ahead.balance)
     return WindowPrices(price, forecast, step)
@@ -155,13 +164,14 @@ def price_futures(
     solve: Solver,
     look_ahead: LookAhead,
     rng: np.random.Generator,
+    standing: FloatArray | None = None,
 ) -> FloatArray:
     """Shadow price of each rep's next slot over the rest of the window.
 
-    Each future draws how many leads come, and which, from those that came before, and
-    shares them out optimally; the prices are averaged. Serving calls it at intervals
-    with the slots then open and the leads of the last weeks, valued by the model in
-    use, and publishes the answer until the next time.
+    Each future draws how many leads come, and which, from those that came before, adds
+    the leads that wait now, and shares them out optimally; the prices are averaged.
+    Serving calls it at intervals with the slots then open and the leads of the last
+    weeks, valued by the model in use, and publishes the answer until the next time.
 
     Args:
         arrivals: Values of leads that arrived before now, the ones to draw futures
@@ -171,38 +181,50 @@ def price_futures(
         solve: An exact solver that prices slots.
         look_ahead: How futures are sampled.
         rng: Every draw.
+        standing: Values of the leads that wait now, part of every future; float
+            (n_standing, n_reps), NaN where the pair is not eligible. None for none.
 
     Returns:
         Prices in units of value per slot; float64 (n_reps,), >= 0. All 0 when no lead
-        came before or none is expected.
+        waits, and none came before or none is expected.
     """
-    total = np.zeros(open_slots.shape[0])
-    if arrivals.shape[0] == 0 or forecast.leads <= 0:
+    n_reps = open_slots.shape[0]
+    waiting = np.empty((0, n_reps)) if standing is None else standing
+    coming = forecast.leads if arrivals.shape[0] else 0.0
+    expected = coming + waiting.shape[0]
+    total = np.zeros(n_reps)
+    if expected <= 0:
         return total
-    if forecast.leads >= look_ahead.pooled_from:
-        n_leads = look_ahead.sample_leads
-        slots = _in_proportion(open_slots, n_leads / forecast.leads, rng)
-        return _price_one(arrivals, n_leads, slots, solve, rng)
-    room = int(look_ahead.sample_leads / max(forecast.leads, 1.0))
+    if expected >= look_ahead.pooled_from:
+        factor = look_ahead.sample_leads / expected
+        slots = _in_proportion(open_slots, factor, rng)
+        n_new = round(coming * factor)
+        new = _draw(arrivals, n_new, rng)
+        still = _draw(waiting, look_ahead.sample_leads - n_new, rng)
+        return _price_one(np.vstack([new, still]), slots, solve)
+    room = int(look_ahead.sample_leads / max(expected, 1.0))
     futures = max(1, min(look_ahead.futures, room))
     for _ in range(futures):
-        total += _price_one(arrivals, forecast.draw(rng), open_slots, solve, rng)
+        n_new = forecast.draw(rng) if coming > 0 else 0
+        future = np.vstack([_draw(arrivals, n_new, rng), waiting])
+        total += _price_one(future, open_slots, solve)
     return total / futures
 
 
-def _price_one(
-    arrivals: FloatArray,
-    n_leads: int,
-    slots: IntArray,
-    solve: Solver,
-    rng: np.random.Generator,
-) -> FloatArray:
+def _draw(leads: FloatArray, n_leads: int, rng: np.random.Generator) -> FloatArray:
+    """So many of these leads, by lot."""
+    known = leads.shape[0]
+    if n_leads == 0 or known == 0:
+        return leads[:0]
+    # Without replacement where it can be: no lead twice is less noise.
+    return leads[rng.choice(known, n_leads, replace=n_leads > known)]
+
+
+def _price_one(future: FloatArray, slots: IntArray, solve: Solver) -> FloatArray:
     """Prices in one future; 0 where a slot is worth less than nothing."""
+    n_leads = future.shape[0]
     if n_leads == 0:
         return np.zeros(slots.shape[0])
-    known = arrivals.shape[0]
-    # Without replacement where it can be: no lead twice is less noise.
-    future = arrivals[rng.choice(known, n_leads, replace=n_leads > known)]
     eligible = np.isfinite(future)
     # One more than can be used: a slot too many must stay one too many.
     slots = np.minimum(slots, n_leads + 1)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.columns import Affinity
 from features.profiles import Batch
@@ -57,6 +58,16 @@ class DrawnModel:
             deal_value_minor=np.full(len(lead_ids), self.deal),
             columns=_no_columns(lead_ids, rep_ids),
         )
+
+    def scores_at_arrival(
+        self, lead_ids: Sequence[LeadId], rep_ids: Sequence[RepId], *, at: datetime
+    ) -> Scores:
+        """The same."""
+        return self.scores(lead_ids, rep_ids, at=at)
+
+    def known_leads(self, lead_ids: Sequence[LeadId]) -> NDArray[np.bool_]:
+        """All of them."""
+        return np.ones(len(lead_ids), dtype=np.bool_)
 
 
 def draw_model(served: Served, chance: Mapping[str, float]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, func, or_, select
+from sqlalchemy import RowMapping, bindparam, func, or_, select
 
 from rightrep.domain.ids import ContactId, CustomerId, LeadId
 from rightrep.domain.lead import Lead, LeadAttributes, LeadVersion, Stage
@@ -140,6 +140,20 @@ def get_lead(session: ReadSession, lead_id: LeadId, *, as_of: datetime) -> Lead:
     return found[0]
 
 
+def arrivals(
+    session: ReadSession, *, since: datetime, before: datetime
+) -> list[tuple[LeadId, datetime]]:
+    """Leads that the CRM made in a span of time, in order of arrival.
+
+    Args:
+        session: Where to read.
+        since: Start, included.
+        before: End, left out.
+    """
+    rows = session.execute(_ARRIVALS, {"since": since, "before": before})
+    return [(LeadId(row.lead_id), row.created_at) for row in rows]
+
+
 def get_leads(
     session: ReadSession, lead_ids: Iterable[LeadId], *, as_of: datetime
 ) -> list[Lead]:
@@ -228,4 +242,13 @@ _VERSIONS = (
     select(lead_versions)
     .where(of_tenant(lead_versions), lead_versions.c.lead_id.in_(any_of("ids")))
     .order_by(lead_versions.c.valid_from, lead_versions.c.recorded_at)
+)
+_ARRIVALS = (
+    select(leads.c.lead_id, leads.c.created_at)
+    .where(
+        of_tenant(leads),
+        leads.c.created_at >= bindparam("since", type_=leads.c.created_at.type),
+        leads.c.created_at < bindparam("before", type_=leads.c.created_at.type),
+    )
+    .order_by(leads.c.created_at, leads.c.lead_id)
 )

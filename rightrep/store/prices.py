@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 
 from rightrep.domain.ids import RepId, new_id
 from rightrep.errors import InvalidInput
@@ -42,6 +42,10 @@ class PriceList:
     shadow_price: Mapping[RepId, float]
     arm: str = NO_ARM
 
+    def holds_at(self, at: datetime) -> bool:
+        """Whether the prices are still good."""
+        return at < min(self.expires_at, self.window_end)
+
 
 def publish_prices(session: WriteSession, published: PriceList) -> None:
     """Put a price list in force; it takes the place of its arm's earlier ones.
@@ -54,8 +58,7 @@ def publish_prices(session: WriteSession, published: PriceList) -> None:
     if published.expires_at <= published.published_at:
         raise InvalidInput("The prices expire at once.", field="expires_at")
     list_id = new_id(published.published_at)
-    names = (name for name in PriceList.__slots__ if name != "shadow_price")
-    header = {name: getattr(published, name) for name in names}
+    header = {name: getattr(published, name) for name in _HEADER}
     session.execute(insert(price_lists), header | {"list_id": list_id})
     rows = [
         {"list_id": list_id, "rep_id": rep_id, "shadow_price": float(price)}
@@ -70,6 +73,20 @@ def prices_at(
 ) -> PriceList | None:
     """The prices in force at an instant; None when there are none, or they expired.
 
+    Args:
+        session: Whose.
+        at: When.
+        arm: Whose slots.
+    """
+    latest = latest_prices(session, at, arm=arm)
+    return latest if latest is not None and latest.holds_at(at) else None
+
+
+def latest_prices(
+    session: ReadSession, at: datetime, *, arm: str = NO_ARM
+) -> PriceList | None:
+    """The last prices published by an instant, expired or not; None without any.
+
     Only the latest list counts: when it has expired, an older one that lasts longer
     does not come back.
 
@@ -78,27 +95,32 @@ def prices_at(
         at: When.
         arm: Whose slots.
     """
-    query = (
-        select(price_lists)
-        .where(
-            of_tenant(price_lists),
-            price_lists.c.arm == arm,
-            price_lists.c.published_at <= at,
-            price_lists.c.window_start <= at,
-        )
-        .order_by(price_lists.c.published_at.desc(), price_lists.c.list_id.desc())
-        .limit(1)
-    )
-    row = session.execute(query).mappings().first()
-    if row is None or at >= min(row["expires_at"], row["window_end"]):
+    row = session.execute(_LATEST, {"at": at, "arm": arm}).mappings().first()
+    if row is None:
         return None
-    names = (name for name in PriceList.__slots__ if name != "shadow_price")
-    header = {name: row[name] for name in names}
+    header = {name: row[name] for name in _HEADER}
     return PriceList(**header, shadow_price=_of_list(session, row["list_id"]))
 
 
 def _of_list(session: ReadSession, list_id: str) -> dict[RepId, float]:
-    query = select(prices.c.rep_id, prices.c.shadow_price).where(
-        of_tenant(prices), prices.c.list_id == list_id
+    rows = session.execute(_PRICES, {"list_id": list_id})
+    return {RepId(row.rep_id): row.shadow_price for row in rows}
+
+
+_HEADER = tuple(name for name in PriceList.__slots__ if name != "shadow_price")
+_LATEST = (
+    select(price_lists)
+    .where(
+        of_tenant(price_lists),
+        price_lists.c.arm == bindparam("arm"),
+        price_lists.c.published_at
+        <= bindparam("at", type_=price_lists.c.published_at.type),
+        price_lists.c.window_start
+        <= bindparam("at", type_=price_lists.c.window_start.type),
     )
-    return {RepId(row.rep_id): row.shadow_price for row in session.execute(query)}
+    .order_by(price_lists.c.published_at.desc(), price_lists.c.list_id.desc())
+    .limit(1)
+)
+_PRICES = select(prices.c.rep_id, prices.c.shadow_price).where(
+    of_tenant(prices), prices.c.list_id == bindparam("list_id")
+)

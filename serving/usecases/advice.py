@@ -8,7 +8,7 @@ from the store when they are asked about.
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,10 +17,11 @@ import pandas as pd
 import structlog
 from numpy.typing import NDArray
 
+from features.codes import known_codes
 from features.columns import Float32Array, feature_rows
 from features.history import History
 from features.known import Known, Own
-from features.profiles import Batch, batch
+from features.profiles import Batch, batch, lead_rows
 from rightrep.clock import Clock
 from rightrep.domain.ids import LeadId, RepId, TenantId
 from rightrep.domain.money import minor_digits
@@ -110,7 +111,37 @@ class Adviser:
         Raises:
             InvalidInput: A lead or a rep is unknown here.
         """
-        found = batch(self.known, pd.Timestamp(at), lead_ids, rep_ids, own=own)
+        return self._scored(
+            batch(self.known, pd.Timestamp(at), lead_ids, rep_ids, own=own)
+        )
+
+    def scores_at_arrival(
+        self, lead_ids: Sequence[LeadId], rep_ids: Sequence[RepId], *, at: datetime
+    ) -> Scores:
+        """Chances of every pair if these leads arrived now: leads as they came.
+
+        What happened to a lead since says nothing of the next one like it.
+
+        Args:
+            lead_ids: Leads known to the history.
+            rep_ids: Reps known to the history.
+            at: As of when the reps are looked at; aware.
+
+        Raises:
+            InvalidInput: A lead or a rep is unknown here.
+        """
+        found = batch(self.known, pd.Timestamp(at), lead_ids, rep_ids)
+        own = self.known.own.leads
+        lead = known_codes(own.ids, lead_ids, "lead")
+        came = lead_rows(self.known, lead, own.created_at[lead])
+        return self._scored(replace(found, leads=came))
+
+    def known_leads(self, lead_ids: Sequence[LeadId]) -> NDArray[np.bool_]:
+        """Which of these leads the history has; bool (n_leads,)."""
+        found = pd.Index(lead_ids).isin(self.known.own.leads.ids)
+        return np.asarray(found, dtype=np.bool_)
+
+    def _scored(self, found: Batch) -> Scores:
         deal_value = found.deal_value * self.minor
         return Scores(
             model_version=self.version,

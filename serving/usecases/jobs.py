@@ -3,9 +3,14 @@
 from collections.abc import Mapping
 
 from rightrep.domain.ids import LeadId
+from rightrep.domain.routing import Routing
+from rightrep.store import prices
 from rightrep.store.session import WriteSession
-from serving.usecases import learning, planning
+from rightrep.store.tenants import get_tenant
+from serving.usecases import learning, planning, pricing
+from serving.usecases.choosing import OPTIMAL
 from serving.usecases.context import Context
+from serving.usecases.pricing import PRICES
 from serving.worker import Effect, Handler, Task
 
 PLAN = "plan"
@@ -16,6 +21,7 @@ def handlers(context: Context) -> Mapping[str, Handler]:
     """Every kind of job this process can do."""
     return {
         PLAN: lambda task: plan(context, task),
+        PRICES: lambda task: refresh(context, task),
         RETRAIN: lambda task: retrain(context, task),
     }
 
@@ -50,6 +56,39 @@ def plan(context: Context, task: Task) -> Effect:
                 atomic=asked["atomic"],
             )
         return result
+
+    return effect
+
+
+def refresh(context: Context, task: Task) -> Effect:
+    """Solve the shadow prices again and ask for the next time; plan where none was."""
+    fresh = pricing.refresh_prices(context, task.tenant_id)
+    if fresh is None:
+        return first_prices(context, task)
+
+    def effect(session: WriteSession) -> object:
+        routing = Routing.of(get_tenant(session).settings)
+        pricing.publish_refreshed(session, fresh, routing)
+        return {"plan_id": fresh.plan_id, "expires_at": fresh.expires_at.isoformat()}
+
+    return effect
+
+
+def first_prices(context: Context, task: Task) -> Effect:
+    """A plan to take prices from, previewed; nothing where there is no model."""
+    with context.store.read(task.tenant_id) as session:
+        priced = prices.latest_prices(session, context.clock.now()) is not None
+    if priced or context.advisers.get(task.tenant_id) is None:
+        return lambda _session: {"plan_id": None}
+    made = planning.make_plan(
+        context, task.tenant_id, planning.PlanRequest(policy=OPTIMAL, actor=PRICES)
+    )
+
+    def effect(session: WriteSession) -> object:
+        planning.keep_plan(session, made)
+        routing, at = made.situation.routing, made.situation.at
+        pricing.ask_for_next(session, routing, at=at)
+        return {"plan_id": made.header.plan_id}
 
     return effect
 

@@ -1,6 +1,6 @@
 """One lead now: the next best rep, told or given."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypedDict
@@ -24,6 +24,7 @@ from serving.usecases.advice import Scores
 from serving.usecases.choosing import FALLBACK, LOTTERY, OPTIMAL
 from serving.usecases.context import Context
 from serving.usecases.planning import score
+from serving.usecases.pricing import ask_for_prices
 from serving.usecases.situation import Situation, problem_of, read_situation
 
 
@@ -40,6 +41,7 @@ class Proposal:
         value: Expected value with each rep; float64 (n_reps,).
         price: Shadow price of each rep's slot; float64 (n_reps,).
         plan_id: The plan the prices come from, or None when they are all 0.
+        wants_prices: Whether there are no prices in force, though there is a model.
         fallback: Why the fallback policy answered, or None.
         reason: Why nobody gets the lead, or None.
     """
@@ -52,6 +54,7 @@ class Proposal:
     value: FloatArray
     price: FloatArray
     plan_id: str | None
+    wants_prices: bool
     fallback: str | None
     reason: str | None
 
@@ -79,7 +82,14 @@ class Proposal:
             for j in others[: self.situation.routing.runner_ups]
         ]
 
-    def decision(self, chosen: int, *, at: datetime, actor: str) -> Decision:
+    def decision(
+        self,
+        chosen: int,
+        *,
+        at: datetime,
+        actor: str,
+        cause: Cause = Cause.REQUEST,
+    ) -> Decision:
         """The record of giving the lead to one of the ranking."""
         scores, first = self.scores, chosen == self.ranking[0]
         row = None
@@ -91,7 +101,7 @@ class Proposal:
             rep_id=self.situation.rep_ids[chosen],
             decided_at=at,
             recorded_at=at,
-            cause=Cause.REQUEST,
+            cause=cause,
             actor=actor,
             # A lottery whose winner was taken meanwhile is no draw with a known chance.
             policy=self.policy if first or self.policy != LOTTERY else FALLBACK,
@@ -109,8 +119,21 @@ class Proposal:
         )
 
 
-def propose(context: Context, tenant_id: TenantId, lead_id: LeadId) -> Proposal:
+def propose(
+    context: Context,
+    tenant_id: TenantId,
+    lead_id: LeadId,
+    *,
+    barred: Mapping[RepId, Exclusion] | None = None,
+) -> Proposal:
     """Who should have this lead now; nothing is written.
+
+    Args:
+        context: The parts of this process.
+        tenant_id: Whose lead.
+        lead_id: The lead.
+        barred: Who must not have it, where it is taken from its owner; None asks for a
+            lead that nobody has.
 
     Raises:
         NotFound: There is no such lead.
@@ -119,21 +142,22 @@ def propose(context: Context, tenant_id: TenantId, lead_id: LeadId) -> Proposal:
     at = context.clock.now()
     with context.store.read(tenant_id) as session:
         owned = ownership.get_owner(session, lead_id)
-        situation = read_situation(session, [lead_id], at=at)
-        in_force = prices.prices_at(session, at)
+        situation = read_situation(session, [lead_id], at=at, barred=barred)
+        priced = prices.latest_prices(session, at)
     if not situation.leads:
         raise NotFound("lead", lead_id)
-    if owned is not None:
+    if owned is not None and barred is None:
         raise AlreadyOwned(lead_id=lead_id, owner=owned.owner)
-    scores, no_model = score(context, tenant_id, situation)
+    scores, cannot = score(context, tenant_id, situation)
+    expired = priced is not None and not priced.holds_at(at)
+    if scores is not None and expired:
+        cannot = "the shadow prices have expired"
+    in_force = None if scores is None or expired else priced
     problem = problem_of(situation, scores, seed=_seed(lead_id))
     value = np.asarray(problem.value[0], dtype=np.float64)
-    plan_id, price = None, np.zeros_like(value)
-    if in_force is not None and scores is not None:
-        plan_id, known = in_force.plan_id, in_force.shadow_price
-        price = np.array([known.get(rep_id, 0.0) for rep_id in situation.rep_ids])
+    price = _price(situation, in_force)
     choice = choose(
-        value,
+        value * situation.waiting_weight[0],
         situation.eligible[0],
         situation.open_slots,
         price,
@@ -145,9 +169,18 @@ def propose(context: Context, tenant_id: TenantId, lead_id: LeadId) -> Proposal:
         scores=scores,
         value=value,
         price=price,
-        plan_id=plan_id,
-        **_ranked(situation, problem, choice, no_model),
+        plan_id=None if in_force is None else in_force.plan_id,
+        wants_prices=scores is not None and in_force is None,
+        **_ranked(situation, problem, choice, cannot),
     )
+
+
+def _price(situation: Situation, in_force: prices.PriceList | None) -> FloatArray:
+    """Price of each rep's slot; float64 (n_reps,), all 0 where none are in force."""
+    if in_force is None:
+        return np.zeros(len(situation.roster))
+    known = in_force.shadow_price
+    return np.array([known.get(rep_id, 0.0) for rep_id in situation.rep_ids])
 
 
 class _Ranked(TypedDict):
@@ -161,9 +194,16 @@ class _Ranked(TypedDict):
 
 
 def _ranked(
-    situation: Situation, problem: Problem, choice: Choice, no_model: str | None
+    situation: Situation, problem: Problem, choice: Choice, cannot: str | None
 ) -> _Ranked:
-    """Nobody, by lot, by the fallback policy, or by value minus price."""
+    """Nobody, by lot, by the fallback policy, or by value minus price.
+
+    Args:
+        situation: One lead.
+        problem: The same as arrays.
+        choice: The best by value minus price.
+        cannot: Why the model or the prices cannot answer, or None.
+    """
     routing, n_open = situation.routing, choice.ranking.size
     ranked = _Ranked(
         ranking=[int(j) for j in choice.ranking],
@@ -180,11 +220,11 @@ def _ranked(
         order = np.random.default_rng().permutation(choice.ranking)
         ranked["ranking"] = [int(j) for j in order]
         ranked["policy"], ranked["propensity"] = LOTTERY, 1.0 / n_open
-    elif no_model is not None or n_open < routing.min_candidates:
+    elif cannot is not None or n_open < routing.min_candidates:
         first = int(POLICIES[FALLBACK](problem).rep_of[0])
         others = [j for j in ranked["ranking"] if j != first]
         ranked["ranking"], ranked["policy"] = [first, *others], FALLBACK
-        ranked["fallback"] = no_model or f"only {n_open} reps may take the lead"
+        ranked["fallback"] = cannot or f"only {n_open} reps may take the lead"
     elif choice.rep == UNASSIGNED:
         ranked["reason"] = "Every open slot is worth more than this lead; it waits."
     return ranked
@@ -208,6 +248,8 @@ def assign(
         AlreadyOwned: Somebody took it meanwhile.
     """
     situation = proposal.situation
+    if proposal.wants_prices and situation.routing.price_refresh_minutes > 0:
+        ask_for_prices(session, at=at)
     if proposal.reason is not None:
         return None
     for chosen in proposal.ranking:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from optimizer.policies import POLICIES
-from optimizer.problem import UNASSIGNED, Problem
+from optimizer.problem import UNASSIGNED, FloatArray, Problem
 from optimizer.verify import total_value
 from rightrep.domain.days import local_day
 from rightrep.domain.decision import Cause, Decision
@@ -32,6 +32,7 @@ from serving.usecases.advice import Scores
 from serving.usecases.choosing import LOTTERY, Chosen, choose_batch, runner_ups
 from serving.usecases.context import Context
 from serving.usecases.fair_shares import FairAnswer, in_words, read_terms
+from serving.usecases.pricing import ask_for_prices, expiry
 from serving.usecases.situation import Situation, read_situation
 
 BASELINES = ("round_robin", "least_loaded", "random")
@@ -153,23 +154,7 @@ def keep_plan(session: WriteSession, made: MadePlan) -> None:
     plans.save_plan(session, header, _plan_reps(situation, chosen))
     plans.save_lines(session, header.plan_id, _lines(made), exclusions=situation.codes)
     if chosen.shadow_price is not None:
-        hours = timedelta(hours=situation.routing.price_hours)
-        prices.publish_prices(
-            session,
-            prices.PriceList(
-                plan_id=header.plan_id,
-                window_start=situation.at,
-                window_end=situation.at + hours,
-                published_at=situation.at,
-                expires_at=situation.at + hours,
-                shadow_price={
-                    rep_id: float(price)
-                    for rep_id, price in zip(
-                        situation.rep_ids, chosen.shadow_price, strict=True
-                    )
-                },
-            ),
-        )
+        _publish(session, made, chosen.shadow_price)
     outbox.emit(
         session,
         "rightrep.plan.made",
@@ -177,6 +162,24 @@ def keep_plan(session: WriteSession, made: MadePlan) -> None:
         at=situation.at,
         subject=header.plan_id,
     )
+
+
+def _publish(session: WriteSession, made: MadePlan, price: FloatArray) -> None:
+    """Prices of the plan in force; futures are added as soon as a worker can."""
+    situation = made.situation
+    routing, at = situation.routing, situation.at
+    window_end = at + timedelta(hours=routing.price_hours)
+    in_force = prices.PriceList(
+        plan_id=made.header.plan_id,
+        window_start=at,
+        window_end=window_end,
+        published_at=at,
+        expires_at=expiry(routing, published_at=at, window_end=window_end),
+        shadow_price=dict(zip(situation.rep_ids, price.tolist(), strict=True)),
+    )
+    prices.publish_prices(session, in_force)
+    if routing.price_refresh_minutes > 0:
+        ask_for_prices(session, at=at)
 
 
 def commit_plan(

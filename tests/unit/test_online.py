@@ -239,3 +239,21 @@ def test_a_window_is_priced_from_its_arrivals_and_its_clock() -> None:
     assert scarce.forecast.leads == pytest.approx(10, rel=0.1)
     assert scarce.shadow_price == pytest.approx([7.0, 7.0], rel=0.05)
     assert scarce.step >= 0
+
+
+@pytest.mark.parametrize("pooled_from", [1, 500])
+def test_leads_that_wait_are_part_of_every_future(pooled_from: int) -> None:
+    nobody = np.empty((0, 2))
+    standing = np.array([[9.0, 1.0], [8.0, 1.0], [7.0, 1.0]])
+
+    price = price_futures(
+        nobody,
+        Forecast(0.0),
+        np.array([2, 5]),
+        solve=solve,
+        look_ahead=LookAhead(futures=1, sample_leads=3, pooled_from=pooled_from),
+        rng=np.random.default_rng(0),
+        standing=standing,
+    )
+
+    assert price.tolist() == pytest.approx([7.0, 0.0])
