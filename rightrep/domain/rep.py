@@ -58,8 +58,11 @@ class RepAttributes:
         holding_limit: Open leads a rep may own at once; None is no limit.
         intake_per_day: Leads a rep may be given per day of the tenant's zone; None is
             no limit.
+        intake_per_month: Leads a rep may be given per month of the tenant's zone; None
+            is no limit.
         weight: Wanted load relative to others; positive.
         time_zone: IANA zone of the rep; None is the tenant's.
+        calendar: Code of the rep's holidays, ``CN`` or ``DE-BY``; None is the tenant's.
         shifts: Working hours; empty means always.
         leave: Days away.
         status: Whether the rep takes leads.
@@ -74,8 +77,10 @@ class RepAttributes:
     hired_on: date | None = None
     holding_limit: int | None = None
     intake_per_day: int | None = None
+    intake_per_month: int | None = None
     weight: float = 1.0
     time_zone: str | None = None
+    calendar: str | None = None
     shifts: tuple[Shift, ...] = ()
     leave: tuple[Leave, ...] = ()
     status: RepStatus = RepStatus.ACTIVE

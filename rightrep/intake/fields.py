@@ -36,6 +36,7 @@ class Form(StrEnum):
     TAGS = "list"
     LANGUAGE = "language"
     ZONE = "time zone"
+    CALENDAR = "country"
     PHONE = "phone"
     EMAIL = "e-mail"
     SHIFTS = "working hours"
@@ -144,6 +145,13 @@ _REPS = (
         highest=MOST_LEADS,
     ),
     Field(
+        "intake_per_month",
+        Form.COUNT,
+        "leads the rep may be given per month; empty is no limit",
+        lowest=0,
+        highest=MOST_LEADS,
+    ),
+    Field(
         "weight",
         Form.NUMBER,
         "wanted load relative to others; 1 when absent",
@@ -151,6 +159,9 @@ _REPS = (
         highest=1000,
     ),
     Field("time_zone", Form.ZONE, "the rep's IANA zone; the tenant's when absent"),
+    Field(
+        "calendar", Form.CALENDAR, "whose holidays: CN, DE-BY; the tenant's when absent"
+    ),
     Field("shifts", Form.SHIFTS, "mon-fri 09:00-18:00; sat 10:00-14:00"),
     Field("leave", Form.LEAVE, "2026-02-16/2026-02-22; 2026-05-01"),
     Field(

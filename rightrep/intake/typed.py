@@ -263,6 +263,7 @@ _READERS: Mapping[Form, Callable[[Field, Style], Read]] = {
     Form.TAGS: lambda _, __: words.tags,
     Form.LANGUAGE: lambda _, __: words.language,
     Form.ZONE: lambda _, __: words.zone,
+    Form.CALENDAR: lambda _, __: words.calendar,
     Form.PHONE: lambda _, style: (
         lambda cell: phone_points(words.text(cell), style.phone_region)
     ),

@@ -11,8 +11,10 @@ from zoneinfo import available_timezones
 
 from babel.numbers import list_currencies
 
+from rightrep.calendars import require_calendar
 from rightrep.domain.lead import Scalar
 from rightrep.domain.rep import Leave, Shift
+from rightrep.errors import InvalidInput
 from rightrep.intake.cells import Cell
 from rightrep.intake.numbers import Refused
 
@@ -128,6 +130,21 @@ def zone(cell: Cell) -> str:
         hint = f" Is {near[0]} meant?" if near else ""
         raise Refused(f"{found!r} is not a time zone such as Asia/Shanghai.{hint}")
     return found
+
+
+def calendar(cell: Cell) -> str:
+    """The code of a holiday calendar.
+
+    Raises:
+        Refused: There is no such calendar.
+    """
+    found = text(cell).upper()
+    try:
+        return require_calendar(found)
+    except InvalidInput:
+        raise Refused(
+            f"{found!r} is no country with a holiday calendar, such as CN or DE-BY."
+        ) from None
 
 
 def tags(cell: Cell) -> frozenset[str]:

@@ -9,6 +9,7 @@ from sqlalchemy import CursorResult, RowMapping, bindparam, func, select
 
 from rightrep.domain.eligibility import RosterEntry
 from rightrep.domain.ids import RepId
+from rightrep.domain.pools import limited
 from rightrep.domain.rep import (
     Leave,
     Rep,
@@ -19,6 +20,7 @@ from rightrep.domain.rep import (
 )
 from rightrep.errors import NotFound
 from rightrep.store.guard import of_tenant
+from rightrep.store.pools import pools_in_force
 from rightrep.store.schema import rep_day, rep_load, rep_versions, reps
 from rightrep.store.session import ReadSession, WriteSession
 from rightrep.store.sets import any_of, batches
@@ -31,8 +33,10 @@ _PLAIN = (
     "hired_on",
     "holding_limit",
     "intake_per_day",
+    "intake_per_month",
     "weight",
     "time_zone",
+    "calendar",
 )
 _SETS = ("languages", "products", "industries")
 
@@ -173,12 +177,15 @@ def roster(
 ) -> list[RosterEntry]:
     """Every rep who is known at ``as_of``, with the present load, by id.
 
+    Holding limits are those in force: a rep without one has the lowest of their pools.
+
     Args:
         session: Where to read.
         as_of: The instant of the attributes, and the end of waiting.
         local_day: Day of the tenant's zone whose intake is counted.
     """
     load = {row.rep_id: row for row in session.execute(_LOAD, {"local_day": local_day})}
+    pools = pools_in_force(session)
     entries = []
     for rep in list_reps(session, as_of=as_of):
         mine = load.get(rep.rep_id)
@@ -186,7 +193,7 @@ def roster(
         entries.append(
             RosterEntry(
                 rep_id=rep.rep_id,
-                attributes=rep.attributes,
+                attributes=limited(rep.attributes, pools),
                 held=mine.held if mine else 0,
                 taken_today=(mine and mine.taken) or 0,
                 waited_seconds=max(0.0, (as_of - given_at).total_seconds()),

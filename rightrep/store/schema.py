@@ -196,8 +196,10 @@ rep_versions = Table(
     Column("hired_on", Date),
     Column("holding_limit", Integer),
     Column("intake_per_day", Integer),
+    Column("intake_per_month", Integer),
     Column("weight", Double, nullable=False),
     Column("time_zone", Key()),
+    Column("calendar", Key()),
     Column("shifts", Json(), nullable=False),
     Column("leave", Json(), nullable=False),
     Column("status", Key(), nullable=False),
@@ -318,6 +320,7 @@ rep_day = Table(
     Column("local_day", Date, nullable=False),
     Column("taken", Integer, nullable=False),
     PrimaryKeyConstraint("tenant_id", "rep_id", "local_day"),
+    Index(None, "tenant_id", "local_day"),
     CheckConstraint("taken >= 0", name="taken"),
     tenants_own("reps", "rep_id"),
 )

@@ -1,5 +1,6 @@
 """Migrations: however a database came to be, it is the same database."""
 
+import re
 import shutil
 import threading
 import uuid
@@ -73,7 +74,12 @@ def objects(store: Store) -> list[Any]:
 
 
 def _sorted_lines(sql: str | None) -> list[str]:
-    return sorted(line.strip().rstrip(",") for line in (sql or "").splitlines())
+    """What a statement says line by line; a column added later stands in the last."""
+    whole, _, tail = (sql or "").rpartition(")")
+    head, _, body = whole.partition("(")
+    outside = re.compile(r",(?![^(]*\))|\n")
+    parts = [part.strip() for part in outside.split(body)]
+    return sorted([head.strip(), tail.strip(), *filter(None, parts)])
 
 
 def differences(connection: Connection) -> list[Any]:
