@@ -6,6 +6,7 @@ RightRepError
 ├── Conflict            true when asked, no longer true: somebody else was faster
 │   ├── AlreadyOwned    the lead has an owner
 │   ├── CapacityReached the rep has no slot left
+│   ├── NotClaimable    something stands between the rep and the lead
 │   ├── KeyReused       same idempotency key or event id, another body
 │   ├── KeyInUse        the first request with this idempotency key still runs
 │   └── LeaseLost       the job was given to another worker, or cancelled
@@ -81,13 +82,32 @@ class CapacityReached(Conflict):
 
     Attributes:
         rep_id: The rep.
-        limit: The limit that was reached: "holding" or "intake".
+        limit: The limit that was reached: "holding", "intake" or "claims".
     """
 
     def __init__(self, *, rep_id: str, limit: str) -> None:
         super().__init__(f"Rep {rep_id} has reached the {limit} limit.")
         self.rep_id = rep_id
         self.limit = limit
+
+
+class NotClaimable(Conflict):
+    """Something stands between the rep and the lead; nothing was changed.
+
+    Attributes:
+        lead_id: The lead.
+        obstacle: What it is, in a word.
+        until: Until when, RFC 3339; None where time does not help.
+    """
+
+    def __init__(
+        self, *, lead_id: str, obstacle: str, sentence: str, until: str | None = None
+    ) -> None:
+        when = "" if until is None else f" It may be claimed from {until} on."
+        super().__init__(f"Lead {lead_id} cannot be claimed. {sentence}{when}")
+        self.lead_id = lead_id
+        self.obstacle = obstacle
+        self.until = until
 
 
 class KeyReused(Conflict):

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
 from rightrep import errors
+from serving.faults import faults_of
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -27,6 +28,7 @@ STATUS: Mapping[type[errors.RightRepError], tuple[int, str]] = {
     errors.Conflict: (409, "conflict"),
     errors.AlreadyOwned: (409, "already-owned"),
     errors.CapacityReached: (409, "capacity-reached"),
+    errors.NotClaimable: (409, "not-claimable"),
     errors.KeyReused: (422, "key-reused"),
     errors.NotSignedIn: (401, "not-signed-in"),
     errors.NotAllowed: (403, "not-allowed"),
@@ -144,13 +146,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def by_pydantic(_: Request, error: RequestValidationError) -> Response:
-        found = [
-            {
-                "field": ".".join(str(part) for part in fault["loc"]),
-                "message": fault["msg"],
-            }
-            for fault in error.errors()
-        ]
+        found = faults_of(error.errors(), error.body)
         first = found[0]
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         return problem(

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rightrep.domain.lead import Scalar
+from rightrep.domain.lead import Lead, Scalar
 from rightrep.domain.rep import RepAttributes
 from rightrep.errors import InvalidInput
 
@@ -234,6 +234,14 @@ def place_in(
     return place
 
 
+def place_of(pools: Sequence[Pool], leads: Sequence[Lead]) -> NDArray[np.intp]:
+    """Which public pool each lead is in; index into ``pools``, (n_leads,)."""
+    columns = {
+        name: [_value(lead, name) for lead in leads] for name in attributes_asked(pools)
+    }
+    return place_in(pools, columns, len(leads))
+
+
 def limited(rep: RepAttributes, pools: Sequence[Pool]) -> RepAttributes:
     """The rep with the holding limit that is in force.
 
@@ -248,6 +256,13 @@ def limited(rep: RepAttributes, pools: Sequence[Pool]) -> RepAttributes:
         if pool.holding_limit is not None and pool.is_open_to(rep)
     ]
     return replace(rep, holding_limit=min(limits)) if limits else rep
+
+
+def _value(lead: Lead, name: str) -> Scalar:
+    if name.startswith(OWN):
+        return lead.attributes.attributes.get(name.removeprefix(OWN))
+    value: Scalar = getattr(lead.attributes, name)
+    return value
 
 
 def _days(kept: Protection) -> dict[str, int | None]:

@@ -56,6 +56,18 @@ class PrivateLeads:
     followed_up_at: Instants
     locked: NDArray[np.bool_]
 
+    def take(self, rows: NDArray[np.intp]) -> "PrivateLeads":
+        """Some of the leads, by their rows."""
+        return PrivateLeads(
+            lead_id=[self.lead_id[row] for row in rows],
+            owner=[self.owner[row] for row in rows],
+            pool=self.pool[rows],
+            grade=[self.grade[row] for row in rows],
+            received_at=self.received_at[rows],
+            followed_up_at=self.followed_up_at[rows],
+            locked=self.locked[rows],
+        )
+
 
 def end_of(days: int, counting: Counting, since: Instants, zone: str) -> Instants:
     """The instants at which so many days are over.

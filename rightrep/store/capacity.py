@@ -5,7 +5,7 @@ local day. The caller owns the transaction.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from math import inf
 
@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, select
 from rightrep.domain.decision import Decision
 from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.ownership import OwnershipKind
-from rightrep.errors import AlreadyOwned, CapacityReached, NotFound
+from rightrep.errors import AlreadyOwned, CapacityReached, Conflict, NotFound
 from rightrep.store.decisions import log_decisions
 from rightrep.store.exclusions import Exclusions
 from rightrep.store.guard import of_tenant
@@ -137,6 +137,56 @@ def take_leads(
     return returned
 
 
+def pass_on(
+    session: WriteSession,
+    options: Sequence[Decision],
+    *,
+    held_by: RepId | None,
+    limits: Mapping[RepId, Limits],
+    local_day: date,
+    cause: str,
+    is_taken_back: bool = False,
+    exclusions: Exclusions | None = None,
+) -> Decision:
+    """Give an owned lead to the first of several other reps who has a slot.
+
+    Args:
+        session: Where to write.
+        options: The same lead with one rep each, best first; at least one.
+        held_by: Who must have it now; None is anybody.
+        limits: Limits by rep; a rep who is not there has none.
+        local_day: Day of the tenant's zone whose intake it uses up.
+        cause: Why, in a word or a sentence.
+        is_taken_back: Whether the lead goes back to the public pool on the way
+            (``RECYCLED``, then ``ASSIGNED``) or is handed over (``TRANSFERRED``).
+        exclusions: Codes of this one lead.
+
+    Returns:
+        The option that was carried out.
+
+    Raises:
+        NotFound: There is no such lead, or no such rep among the options.
+        Conflict: Nobody has the lead, or somebody else than ``held_by``.
+        AlreadyOwned: The rep of the only option has it.
+        CapacityReached: None of them has a slot left; the first one's limit.
+    """
+    lead_id = options[0].lead_id
+    states = lock_leads(session, [lead_id])
+    if lead_id not in states:
+        raise NotFound("lead", lead_id)
+    state = states[lead_id]
+    if state.owner is None or held_by not in (None, state.owner):
+        raise Conflict(f"Lead {lead_id} changed hands meanwhile; look at it again.")
+    # The present owner too: loads are locked in one order, whoever gives to whom.
+    reps = {state.owner, *(decision.rep_id for decision in options)}
+    rooms = _lock_rooms(session, reps, limits, local_day)
+    chosen = _first_open(options, state, rooms)
+    log_decisions(session, [chosen], exclusions=exclusions)
+    passing = _passing(chosen, state, local_day, cause, is_taken_back=is_taken_back)
+    apply(session, states, passing)
+    return chosen
+
+
 @dataclass(slots=True)
 class _Room:
     """Slots a rep has left: of the holding limit, of the day's intake."""
@@ -192,6 +242,55 @@ def _refusal(
     if rooms[rep_id].intake < 1:
         return CapacityReached(rep_id=rep_id, limit="intake")
     return None
+
+
+def _first_open(
+    options: Sequence[Decision], state: Owned, rooms: Mapping[RepId, _Room]
+) -> Decision:
+    refused: list[Refused] = []
+    for decision in options:
+        rep_id = decision.rep_id
+        if rep_id == state.owner:
+            refused.append(AlreadyOwned(lead_id=decision.lead_id, owner=rep_id))
+        elif rep_id not in rooms:
+            refused.append(NotFound("rep", rep_id))
+        elif state.holding and rooms[rep_id].holding < 1:
+            refused.append(CapacityReached(rep_id=rep_id, limit="holding"))
+        elif rooms[rep_id].intake < 1:
+            refused.append(CapacityReached(rep_id=rep_id, limit="intake"))
+        else:
+            return decision
+    raise refused[0]
+
+
+def _passing(
+    decision: Decision,
+    state: Owned,
+    local_day: date,
+    cause: str,
+    *,
+    is_taken_back: bool,
+) -> list[Change]:
+    given = Change(
+        lead_id=decision.lead_id,
+        kind=OwnershipKind.TRANSFERRED,
+        owner=decision.rep_id,
+        at=not_before(decision.decided_at, state),
+        actor=decision.actor,
+        cause=cause,
+        decision_id=decision.decision_id,
+        local_day=local_day,
+    )
+    if not is_taken_back:
+        return [given]
+    back = replace(
+        given,
+        kind=OwnershipKind.RECYCLED,
+        owner=None,
+        decision_id=None,
+        local_day=None,
+    )
+    return [back, replace(given, kind=OwnershipKind.ASSIGNED)]
 
 
 def _taking(

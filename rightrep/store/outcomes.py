@@ -1,6 +1,6 @@
 """Outcomes: the labels that retraining learns from."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -10,13 +10,15 @@ from sqlalchemy.exc import IntegrityError
 
 from rightrep.domain.ids import LeadId
 from rightrep.domain.outcome import Outcome, Result
+from rightrep.domain.pools import place_of
 from rightrep.errors import Conflict, InvalidInput, NotFound
 from rightrep.store.decisions import last_decisions
 from rightrep.store.events import add_events, reused_ids
 from rightrep.store.guard import of_tenant
-from rightrep.store.leads import require_leads
+from rightrep.store.leads import get_leads, require_leads
 from rightrep.store.money import money_columns, money_of
 from rightrep.store.ownership import close_leads
+from rightrep.store.pools import pools_in_force
 from rightrep.store.schema import decisions, outcomes
 from rightrep.store.session import ReadSession, WriteSession
 from rightrep.store.sets import any_of, batches, digest
@@ -50,7 +52,7 @@ def record_outcomes(
         session: Where to write.
         told: A correction comes after the outcome it replaces.
         frees_slot: Whether a closed lead stops counting against its owner's holding
-            limit.
+            limit; a won one goes on where its pool says so.
 
     Returns:
         Whether each was new.
@@ -71,6 +73,8 @@ def record_outcomes(
             for outcome, is_new in zip(told, new, strict=True)
             if is_new
         }
+        for lead_id in _still_counting(session, told, closed):
+            del closed[lead_id]
         close_leads(session, closed, actor="outcome", cause="closed")
     return new
 
@@ -119,6 +123,22 @@ def standing_outcome(session: ReadSession, lead_id: LeadId) -> Outcome | None:
     replaced = {outcome.replaces for outcome in told}
     standing = [outcome for outcome in told if outcome.event_id not in replaced]
     return max(standing, key=lambda o: (o.closed_at, o.recorded_at), default=None)
+
+
+def _still_counting(
+    session: WriteSession, told: Sequence[Outcome], closed: Mapping[LeadId, datetime]
+) -> set[LeadId]:
+    """Leads that are won and in a pool that does not exempt them."""
+    pools = pools_in_force(session)
+    if not closed or all(pool.won_exempt for pool in pools):
+        return set()
+    last = {outcome.lead_id: outcome.result for outcome in told}
+    won = [lead_id for lead_id in closed if last[lead_id] is Result.WON]
+    known_at = max(outcome.recorded_at for outcome in told)
+    found = get_leads(session, won, as_of=known_at)
+    place = place_of(pools, found).tolist()
+    pairs = zip(found, place, strict=True)
+    return {lead.lead_id for lead, k in pairs if not pools[k].won_exempt}
 
 
 def _record(session: WriteSession, told: Sequence[Outcome]) -> list[bool]:

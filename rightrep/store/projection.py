@@ -111,6 +111,21 @@ def lock_leads(
     return states
 
 
+def lock_leads_alone(session: WriteSession, lead_ids: Iterable[LeadId]) -> set[LeadId]:
+    """Lock leads against new records about them too: activities, outcomes, decisions.
+
+    So nobody is told that a follow-up counts while the lead is taken back for want of
+    one.
+
+    Returns:
+        The leads that are ours; those somebody is busy with are left to them.
+    """
+    ours: set[LeadId] = set()
+    for batch in batches(sorted(set(lead_ids))):
+        ours |= set(session.execute(_LOCK_ALONE, {"ids": list(batch)}).scalars())
+    return ours
+
+
 def apply(
     session: WriteSession, states: dict[LeadId, Owned], changes: Sequence[Change]
 ) -> None:
@@ -294,6 +309,12 @@ _LOCK_LEADS = (
     .where(of_tenant(leads), leads.c.lead_id.in_(any_of("ids")))
     .order_by(leads.c.lead_id)
     .with_for_update(key_share=True)
+)
+_LOCK_ALONE = (
+    select(leads.c.lead_id)
+    .where(of_tenant(leads), leads.c.lead_id.in_(any_of("ids")))
+    .order_by(leads.c.lead_id)
+    .with_for_update(skip_locked=True)
 )
 _STATES = (
     select(leads.c.lead_id, *(ownership.c[name] for name in Owned._fields))

@@ -3,7 +3,7 @@
 Batch plans and one lead now look at the same situation, so they are one policy.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,6 +28,7 @@ from rightrep.store import leads, ownership, reps
 from rightrep.store.session import ReadSession
 from rightrep.store.tenants import get_tenant
 from serving.usecases.advice import Scores
+from serving.usecases.pool_cooling import cooling_reps
 
 _UNLIMITED = np.int64(1) << 40
 _DAY = 86_400.0
@@ -96,7 +97,11 @@ class Situation:
 
 
 def read_situation(
-    session: ReadSession, lead_ids: Sequence[LeadId], *, at: datetime
+    session: ReadSession,
+    lead_ids: Sequence[LeadId],
+    *,
+    at: datetime,
+    barred: Mapping[RepId, Exclusion] | None = None,
 ) -> Situation:
     """What is known now about these leads and every rep.
 
@@ -104,6 +109,8 @@ def read_situation(
         session: Where to read.
         lead_ids: Leads of the tenant; unknown ones are left out.
         at: Now.
+        barred: Reps who may have none of them; None bars those who declined a lead and
+            former owners who are cooling down, lead by lead.
     """
     tenant = get_tenant(session)
     routing = Routing.of(tenant.settings)
@@ -114,7 +121,9 @@ def read_situation(
         language=[lead.attributes.language for lead in found],
         region=[lead.attributes.region for lead in found],
         product=[lead.attributes.product for lead in found],
-        barred=_barred(session, found),
+        barred=_barred(session, found, tenant, at)
+        if barred is None
+        else [(i, *one) for i in range(len(found)) for one in barred.items()],
     )
     codes = exclusions(
         columns, roster, routing.eligibility, zone=tenant.time_zone, at=at
@@ -171,14 +180,18 @@ def _waiting_days(
 
 
 def _barred(
-    session: ReadSession, found: Sequence[Lead]
+    session: ReadSession, found: Sequence[Lead], tenant: Tenant, at: datetime
 ) -> list[tuple[int, RepId, Exclusion]]:
-    """Reps who declined a lead do not get it again."""
-    declined = ownership.reps_who(
-        session, OwnershipKind.DECLINED, [lead.lead_id for lead in found]
-    )
+    """Who declined a lead, or owned it before and is cooling down, does not get it."""
+    ids = [lead.lead_id for lead in found]
+    declined = ownership.reps_who(session, OwnershipKind.DECLINED, ids)
+    cooling = cooling_reps(session, found, tenant, at)
     return [
-        (i, rep_id, Exclusion.DECLINED)
-        for i, lead in enumerate(found)
-        for rep_id in declined.get(lead.lead_id, ())
+        (i, rep_id, code)
+        for code, reps_of in (
+            (Exclusion.DECLINED, declined),
+            (Exclusion.COOL_DOWN, cooling),
+        )
+        for i, lead_id in enumerate(ids)
+        for rep_id in reps_of.get(lead_id, ())
     ]
