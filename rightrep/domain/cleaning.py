@@ -1,10 +1,14 @@
 """What cleaning found: values that cannot exist, and values that nobody typed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 FROM_ADDRESS = "address"
 """Source of a region that was read from an address."""
+
+TAX_NUMBER = "tax_number"
+"""The field of marks of registration and tax numbers."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,3 +49,14 @@ class Provenance:
     value: str | float
     source: str
     filled_at: datetime
+
+
+def is_filled(told: Mapping[str, Provenance], field: str, value: object) -> bool:
+    """Whether a field's value is one that nobody typed.
+
+    Args:
+        told: The record's provenance by field.
+        field: Which field.
+        value: What it has now.
+    """
+    return value is not None and field in told and told[field].value == value

@@ -171,7 +171,7 @@ def _named(places: list[Division], short: list[Division]) -> dict[str, Named]:
     """Places by full name and, some of them, by short name; a full one goes first."""
     found: dict[str, Named] = {}
     for place in short:
-        brief = _short(place)
+        brief = short_name(place)
         if brief is not None:
             found.setdefault(brief, Named(place, True))
     for place in reversed(places):
@@ -179,7 +179,7 @@ def _named(places: list[Division], short: list[Division]) -> dict[str, Named]:
     return found
 
 
-def _short(place: Division) -> str | None:
+def short_name(place: Division) -> str | None:
     """The name without its unit, where people leave it out; two characters or more."""
     name = place.name
     if place.district is not None:

@@ -37,7 +37,8 @@ class RecordBatch:
         records: Rows that could be read, in the file's order; all of the file's kind.
         refused: Rows that could not.
         skipped: Rows that a ``where`` left out.
-        marked: Records with a phone or an e-mail address that cannot exist.
+        marked: Records with a phone, an e-mail address or a tax number that cannot
+            exist.
         header: The file's columns.
         consumed: Bytes of the file read so far.
     """
@@ -193,8 +194,9 @@ def _placed(mapping: LoadedMapping, error: InvalidInput) -> InvalidInput:
 
 
 def _is_marked(record: Record) -> bool:
-    return isinstance(record, LeadRow) and any(
-        not point.possible for point in record.points
+    return isinstance(record, LeadRow) and (
+        record.tax_problem is not None
+        or any(not point.possible for point in record.points)
     )
 
 

@@ -17,6 +17,7 @@ from rightrep.domain.outcome import Result
 from rightrep.domain.rep import RepAttributes, RepStatus
 from rightrep.intake.companies import company_key
 from rightrep.intake.fields import ATTRIBUTES, Kind
+from rightrep.intake.tax_numbers import tax_number
 from rightrep.intake.typed import TypedBatch
 
 IMPORTED = "imported"
@@ -37,7 +38,8 @@ class LeadRow(NamedTuple):
         contact_name: The person, or None.
         points: Phones and e-mail addresses.
         address: The customer's address, or None.
-        tax_number: Registration or tax number, or None.
+        tax_number: Registration or tax number in the form to compare by, or None.
+        tax_problem: Why there can be no such number, or None.
         owner: The CRM's id of the rep who has the lead, or None.
         attributes: What is known about the lead.
     """
@@ -54,6 +56,7 @@ class LeadRow(NamedTuple):
     points: Sequence[ContactPoint]
     address: str | None
     tax_number: str | None
+    tax_problem: str | None
     owner: str | None
     attributes: LeadAttributes
 
@@ -127,7 +130,9 @@ def lead_rows(batch: TypedBatch, currency: str) -> list[LeadRow]:
         [None if name is None else company_key(name) for name in companies],
         batch.column("contact_name"),
         _both(batch.column("phone"), batch.column("email")),
-        *_columns(batch, "address tax_number owner"),
+        batch.column("address"),
+        *_tax_numbers(batch),
+        batch.column("owner"),
         _lead_attributes(batch, currency),
     ]
     return [LeadRow(*row) for row in zip(*columns, strict=True)]
@@ -192,6 +197,12 @@ def activity_rows(batch: TypedBatch) -> list[ActivityRow]:
 
 def _columns(batch: TypedBatch, names: str) -> list[Sequence[Any]]:
     return [batch.column(name) for name in names.split()]
+
+
+def _tax_numbers(batch: TypedBatch) -> tuple[list[str | None], list[str | None]]:
+    """Numbers, and what is wrong with them."""
+    told = [None if t is None else tax_number(t) for t in batch.column("tax_number")]
+    return [t and t.value for t in told], [t and t.problem for t in told]
 
 
 def _both(

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from sqlalchemy import Table, select
+from sqlalchemy import Table, bindparam, delete, select
 
 from rightrep.domain.cleaning import Mark, Provenance
 from rightrep.store.guard import of_tenant
 from rightrep.store.rows import insert_new
+from rightrep.store.schema import rep_versions
 from rightrep.store.schema_cleaning import marks, provenance
 from rightrep.store.session import ReadSession, WriteSession
 from rightrep.store.sets import any_of, batches
@@ -18,6 +19,12 @@ Found = TypeVar("Found", Mark, Provenance)
 def add_marks(session: WriteSession, found: Iterable[Mark]) -> None:
     """Mark values; one that is marked already stays as it is."""
     _add(session, marks, list(found))
+
+
+def remove_marks(session: WriteSession, record_ids: Iterable[str], field: str) -> None:
+    """Take the marks of one field away: it has another value now."""
+    for batch in batches(sorted(set(record_ids))):
+        session.execute(_UNMARK, {"ids": list(batch), "of_field": field})
 
 
 def marks_of(session: ReadSession, record_ids: Iterable[str]) -> list[Mark]:
@@ -78,7 +85,21 @@ def provenance_of(
     return found
 
 
+def rep_regions(session: ReadSession) -> frozenset[str]:
+    """The regions of the tenant's reps, in the tenant's words."""
+    region = rep_versions.c.region
+    query = select(region).where(of_tenant(rep_versions), region.is_not(None))
+    return frozenset(session.execute(query.distinct()).scalars())
+
+
 def _add(session: WriteSession, table: Table, found: Sequence[Found]) -> None:
     rows = [{name: getattr(one, name) for name in one.__slots__} for one in found]
     if rows:
         insert_new(session, table, rows)
+
+
+_UNMARK = delete(marks).where(
+    of_tenant(marks),
+    marks.c.record_id.in_(any_of("ids")),
+    marks.c.field == bindparam("of_field"),
+)

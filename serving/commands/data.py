@@ -165,7 +165,9 @@ def in_words(report: ImportReport) -> str:
     if report.refused:
         parts.append(f"{report.refused:,} refused (see {report.rejects})")
     if report.marked:
-        parts.append(f"{report.marked:,} with an impossible phone or e-mail")
+        parts.append(
+            f"{report.marked:,} with an impossible phone, e-mail or tax number"
+        )
     return (
         f"{report.kind.value}: {report.read:,} rows read, {', '.join(parts)}; "
         f"{report.seconds:.1f} s, {speed:,.0f} rows/s"

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field
 
+from rightrep.domain.cleaning import TAX_NUMBER
 from rightrep.domain.customer import ContactPoint
 from rightrep.domain.eligibility import Exclusion
 from rightrep.domain.ids import LeadId
@@ -16,6 +17,7 @@ from rightrep.intake.companies import company_key
 from rightrep.intake.emails import email_points
 from rightrep.intake.phones import phone_points
 from rightrep.intake.records import LeadRow
+from rightrep.intake.tax_numbers import tax_number
 from rightrep.store import leads, ownership
 from rightrep.store.aliases import RecordKind, resolve, resolve_many
 from rightrep.store.session import WriteSession
@@ -25,6 +27,7 @@ from serving.errors import may_raise
 from serving.models import Body, Instant, Key, MoneyIn, MoneyOut, Text, Word
 from serving.routes.decisions import ExcludedOut, excluded_out
 from serving.usecases import planning
+from serving.usecases.cleaning import Cleaning, cleaning_of
 from serving.usecases.import_leads import land_leads
 from serving.usecases.import_run import Run
 from serving.usecases.situation import read_situation, value_of
@@ -69,6 +72,7 @@ class LeadIn(Body):
             points += phone_points(self.phone)
         if self.email:
             points += email_points(self.email)
+        number = tax_number(self.tax_number) if self.tax_number else None
         return LeadRow(
             place=place,
             external_id=self.external_id,
@@ -81,7 +85,8 @@ class LeadIn(Body):
             contact_name=self.contact_name,
             points=points,
             address=self.address,
-            tax_number=self.tax_number,
+            tax_number=number and number.value,
+            tax_problem=number and number.problem,
             owner=self.owner,
             attributes=self._attributes(),
         )
@@ -116,8 +121,13 @@ class LeadIds(BaseModel):
     external_id: str
     lead_id: str
     impossible: list[str] = Field(
-        description="phone, email: given, kept, and cannot exist."
+        description="phone, email, tax_number: given, kept, and cannot exist."
     )
+
+
+def _impossible(row: LeadRow) -> list[str]:
+    found = {point.kind.value for point in row.points if not point.possible}
+    return sorted(found | ({TAX_NUMBER} if row.tax_problem else set()))
 
 
 class LeadsOut(BaseModel):
@@ -125,6 +135,21 @@ class LeadsOut(BaseModel):
 
     changed: int = Field(description="Leads of which something was news.")
     leads: list[LeadIds]
+
+
+class ImpossibleOut(BaseModel):
+    """A value of the people behind a lead that cannot exist."""
+
+    field: str = Field(description="phone, email or tax_number.")
+    reason: str
+
+
+class FilledOut(BaseModel):
+    """A field that nobody typed."""
+
+    field: str
+    source: str = Field(description="A register's name, or address.")
+    filled_at: datetime
 
 
 class LeadOut(BaseModel):
@@ -145,9 +170,11 @@ class LeadOut(BaseModel):
     stage: Stage
     grade: str | None
     attributes: dict[str, Scalar]
+    impossible: list[ImpossibleOut]
+    filled: list[FilledOut]
 
     @classmethod
-    def of(cls, lead: Lead, owner: str | None) -> "LeadOut":
+    def of(cls, lead: Lead, owner: str | None, about: Cleaning) -> "LeadOut":
         """As callers see it."""
         known = lead.attributes
         return cls(
@@ -166,6 +193,14 @@ class LeadOut(BaseModel):
             stage=known.stage,
             grade=known.grade,
             attributes=dict(known.attributes),
+            impossible=[
+                ImpossibleOut(field=mark.field, reason=mark.reason)
+                for mark in about.marks
+            ],
+            filled=[
+                FilledOut(field=one.field, source=one.source, filled_at=one.filled_at)
+                for one in about.filled
+            ],
         )
 
 
@@ -230,9 +265,7 @@ def post_leads(body: LeadsIn, call: Writing) -> Response:
                 LeadIds(
                     external_id=row.external_id,
                     lead_id=ids[row.external_id],
-                    impossible=sorted(
-                        {p.kind.value for p in row.points if not p.possible}
-                    ),
+                    impossible=_impossible(row),
                 )
                 for row in rows
             ],
@@ -249,7 +282,8 @@ def get_lead(lead_id: Key, session: Reading, caller: Caller, parts: Parts) -> Le
     if caller.role is Role.REP and (owned is None or owned.owner != caller.rep_id):
         raise NotFound("lead", lead_id)
     lead = leads.get_lead(session, known, as_of=parts.clock.now())
-    return LeadOut.of(lead, None if owned is None else owned.owner)
+    owner = None if owned is None else owned.owner
+    return LeadOut.of(lead, owner, cleaning_of(session, lead))
 
 
 @router.get(

@@ -12,6 +12,11 @@ from rightrep.store.aliases import RecordKind, find_or_make_ids, resolve_many
 from rightrep.store.fresh import add_leads
 from rightrep.store.leads import LeadRecord, add_lead_versions, get_leads, save_leads
 from rightrep.store.session import WriteSession
+from serving.usecases.import_cleaning import (
+    filled_attributes,
+    save_marks,
+    save_region_sources,
+)
 from serving.usecases.import_owners import ToldOwner, tell_owners
 from serving.usecases.import_people import People, save_people
 from serving.usecases.import_run import Landed, Run
@@ -49,9 +54,12 @@ def land_leads(
     ids = {name: LeadId(own_id) for name, own_id in found.items()}
     old = [own_id for own_id in ids.values() if own_id not in fresh]
     known = {lead.lead_id: lead for lead in get_leads(session, old, as_of=run.now)}
-    versions, rows = _versions(rows, ids, known, run, landed)
+    filled = filled_attributes(session, rows, ids, known, run)
+    versions, rows = _versions(rows, filled.attributes, ids, known, run, landed)
     people = save_people(session, rows, ids, known, run)
     new = _save(session, _records(rows, ids, known, people), versions, fresh, run)
+    save_region_sources(session, versions, filled)
+    save_marks(session, rows, ids, people, run)
     told = _told(rows, ids, known, reps, run)
     changed = people.changed | tell_owners(session, told, known, run)
     if new < len(versions):
@@ -90,12 +98,13 @@ def _with_known_owners(
 
 def _versions(
     rows: Sequence[LeadRow],
+    filled: Sequence[LeadAttributes],
     ids: dict[str, LeadId],
     known: dict[LeadId, Lead],
     run: Run,
     landed: Landed[LeadRow],
 ) -> tuple[list[LeadVersion], list[LeadRow]]:
-    """The versions that rows tell, and the rows that can land."""
+    """The versions that rows tell, fills added, and the rows that can land."""
     latest: dict[LeadId, LeadAttributes] = {
         lead_id: lead.attributes for lead_id, lead in known.items()
     }
@@ -105,7 +114,7 @@ def _versions(
         [(row.external_id, row.valid_from) for row in rows],
         [(row.owner, _body(row.attributes)) for row in rows],
     )
-    for row, is_other in zip(rows, otherwise, strict=True):
+    for row, attributes, is_other in zip(rows, filled, otherwise, strict=True):
         lead_id = ids[row.external_id]
         is_new = lead_id not in known
         if is_other:
@@ -113,16 +122,16 @@ def _versions(
             continue
         kept.append(row)
         says_now = row.valid_from is None and not is_new
-        if says_now and latest[lead_id] == row.attributes:
+        if says_now and latest[lead_id] == attributes:
             continue
-        latest[lead_id] = row.attributes
+        latest[lead_id] = attributes
         valid_from = _since(row, is_new=is_new, run=run)
         versions.append(
             LeadVersion(
                 lead_id=lead_id,
                 valid_from=valid_from,
                 recorded_at=run.known_at(row.recorded_at, valid_from),
-                attributes=row.attributes,
+                attributes=attributes,
             )
         )
     return versions, kept

@@ -1,14 +1,17 @@
 """Customers and contacts of lead rows: found by id, number or name, else made."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from rightrep.domain.cleaning import TAX_NUMBER, Provenance, is_filled
 from rightrep.domain.customer import Contact, Customer
 from rightrep.domain.ids import ContactId, CustomerId, LeadId, new_ids
 from rightrep.domain.lead import Lead
 from rightrep.intake.records import LeadRow
+from rightrep.intake.tax_numbers import tax_number
 from rightrep.store.aliases import RecordKind, find_or_make_ids
+from rightrep.store.cleaning import provenance_of, remove_marks
 from rightrep.store.customers import (
     customers_named,
     get_contacts,
@@ -49,8 +52,10 @@ def save_people(
 
     A customer is found by the CRM's id, by its tax number, or by its name's key, in
     this order; a contact belongs to its lead. Rows fill what is empty and add phones
-    and addresses; they overwrite nothing, since rows of one customer may differ. Who
-    was erased does not come back with the file that they came with.
+    and addresses; they overwrite nothing that was typed, since rows of one customer may
+    differ, but they go before what a register filled, and a tax number that can be goes
+    before one that cannot. Who was erased does not come back with the file that they
+    came with.
 
     Args:
         session: Where to write.
@@ -91,6 +96,7 @@ def _save_customers(
     of_row, fresh = _customer_ids(session, rows, run)
     old = [own for own in of_row if own is not None and own not in fresh]
     there = {c.customer_id: c for c in get_customers(session, old)}
+    told = provenance_of(session, there)
     wanted: dict[CustomerId, Customer] = {}
     for row, customer_id in zip(rows, of_row, strict=True):
         if customer_id is None:
@@ -98,7 +104,7 @@ def _save_customers(
         lead_id = ids[row.external_id]
         people.customer_of[lead_id] = customer_id
         before = wanted.get(customer_id) or there.get(customer_id)
-        after = _customer(row, customer_id, before)
+        after = _customer(row, customer_id, before, told.get(customer_id, {}))
         if after is not before:
             wanted[customer_id] = after
             if lead_id in known:
@@ -107,10 +113,19 @@ def _save_customers(
     changed = [c for own, c in wanted.items() if own not in fresh]
     if changed:
         save_customers(session, changed)
+        mended = [
+            c.customer_id
+            for c in changed
+            if (had := there.get(c.customer_id)) and had.tax_number != c.tax_number
+        ]
+        remove_marks(session, mended, TAX_NUMBER)
 
 
 def _customer(
-    row: LeadRow, customer_id: CustomerId, before: Customer | None
+    row: LeadRow,
+    customer_id: CustomerId,
+    before: Customer | None,
+    filled: Mapping[str, Provenance],
 ) -> Customer:
     told = {
         "name": row.company,
@@ -124,9 +139,20 @@ def _customer(
     news: dict[str, Any] = {
         name: value
         for name, value in told.items()
-        if value is not None and getattr(before, name) is None
+        if value is not None
+        and value != (had := getattr(before, name))
+        and (had is None or is_filled(filled, name, had))
     }
+    if _is_mended(row, before):
+        news["tax_number"] = row.tax_number
     return replace(before, **news) if news else before
+
+
+def _is_mended(row: LeadRow, before: Customer) -> bool:
+    """Whether a row has a number for a customer whose own cannot be."""
+    if row.tax_number is None or row.tax_problem or before.tax_number is None:
+        return False
+    return tax_number(before.tax_number).problem is not None
 
 
 def _customer_ids(
@@ -138,14 +164,14 @@ def _customer_ids(
         session, RecordKind.CUSTOMER, run.source, named, at=run.now
     )
     rest = [row for row in rows if row.customer is None]
-    taxes = {row.tax_number for row in rest if row.tax_number is not None}
+    taxes = {number for row in rest if (number := _identity(row))}
     keys = {row.company_key for row in rest if row.company_key is not None}
     by_tax = _first_of(session, taxes, "tax_number")
     by_key = _first_of(session, keys, "name_key")
     spare = iter(new_ids(run.now, len(rest)))
     found: list[CustomerId | None] = []
     for row in rows:
-        tax, key = row.tax_number or "", row.company_key or ""
+        tax, key = _identity(row), row.company_key or ""
         own = by_tax.get(tax) or by_key.get(key)
         if row.customer is not None:
             own = CustomerId(by_id[row.customer])
@@ -158,6 +184,11 @@ def _customer_ids(
         if own is not None and key:
             by_key.setdefault(key, own)
     return found, fresh
+
+
+def _identity(row: LeadRow) -> str:
+    """The tax number that tells who it is; one that cannot be tells nothing."""
+    return row.tax_number or "" if row.tax_problem is None else ""
 
 
 def _first_of(session: WriteSession, names: set[str], by: str) -> dict[str, CustomerId]:

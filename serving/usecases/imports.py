@@ -56,7 +56,8 @@ class ImportReport:
         unchanged: Rows that said what was known already.
         refused: Rows that cannot land; they are in the rejects file.
         skipped: Rows that the mapping's ``where`` left out.
-        marked: Landed lead rows with a phone or an e-mail address that cannot exist.
+        marked: Lead rows with a phone, an e-mail address or a tax number that cannot
+            exist.
         rejects: The rejects file, or None when nothing was refused.
         encoding: How the file's text was read; "" for Excel.
         seconds: Wall-clock time.
