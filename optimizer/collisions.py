@@ -14,7 +14,7 @@ from ortools.graph.python.max_flow import SimpleMaxFlow
 from optimizer.network import GroupLimits, Limits, Pairs, limit_arcs, supply_of
 from optimizer.problem import BoolArray, FloatArray, IntArray, Problem
 from optimizer.resolve import Resolver
-from optimizer.shares import Fairness, Shares, limits_of
+from optimizer.shares import OUTSIDE, Fairness, Shares, limits_of
 from optimizer.transport import named
 from rightrep.errors import InfeasiblePlan, SolverStopped
 
@@ -68,7 +68,7 @@ def quality_collision(
     """
     part, band = shares.takes_part, fairness.quality_band or 0.0
     off = np.abs(given[part] / max(given.sum(), TINY) / shares.weight[part] - 1.0)
-    reps = np.flatnonzero(part)[off > band]
+    reps = np.flatnonzero(part)[off > band + OUTSIDE]
     width = float(np.ceil(off.max(initial=band) / NEAR) * NEAR)
     return InfeasiblePlan(
         owed=0,
