@@ -72,6 +72,8 @@ class Known:
         market: Shares won and usual deal values.
         segments: Segment of each decision's lead as of the decision, by name.
         ratings: Rep ratings; None until ``rated``.
+        p_lead: Chance that each decision's lead was won whoever took it; float64
+            (n_decisions,), missing where unknown; None until ``rated``.
     """
 
     recipe: Recipe
@@ -81,6 +83,7 @@ class Known:
     market: Market
     segments: Mapping[str, IntArray]
     ratings: Ratings | None = None
+    p_lead: FloatArray | None = None
 
     @classmethod
     def of(cls, history: History, recipe: Recipe, own: Own | None = None) -> "Known":
@@ -132,16 +135,17 @@ class Known:
                 f"{p_lead.size} values of p_lead.",
                 field="p_lead",
             )
+        p_lead = np.asarray(p_lead, dtype=np.float64)
         ratings = Ratings.of(
             self.judgements,
             self.own.decisions,
             self.reps,
             self.segments,
-            np.asarray(p_lead, dtype=np.float64),
+            p_lead,
             half_life_days=self.recipe.rating_half_life_days,
             prior_leads=self.recipe.prior_leads,
         )
-        return replace(self, ratings=ratings)
+        return replace(self, ratings=ratings, p_lead=p_lead)
 
     def p_lead_of(self, by_decision: pd.Series) -> FloatArray:
         """Chances by decision id, put in the order of the decisions."""

@@ -1,21 +1,26 @@
 """Reps: made and brought up to date by the CRM."""
 
-from datetime import date, time
-from typing import Annotated
+from dataclasses import asdict
+from datetime import date, datetime, time
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
+from features.shrinkage import LEVEL
+from features.standings import Standing
 from rightrep.domain.days import local_day, zone_of
 from rightrep.domain.ids import RepId
 from rightrep.domain.rep import Leave, Rep, RepAttributes, RepStatus, Shift
 from rightrep.domain.roles import Role
-from rightrep.errors import InvalidInput
+from rightrep.errors import InvalidInput, ModelUnavailable, NotAllowed, NotFound
 from rightrep.store import aliases, reps
 from rightrep.store.session import WriteSession
 from rightrep.store.tenants import get_tenant
 from serving.dependencies import Caller, Parts, Reading, Writing, allow
+from serving.errors import may_raise
 from serving.models import Body, Key, Text, Word, text_only
+from serving.usecases.rep_ratings import ProfileColumn, in_words, rate_rep
 
 router = APIRouter(prefix="/v1/reps", tags=["reps"])
 
@@ -134,6 +139,52 @@ class RosterOut(BaseModel):
     reps: list[RepOut]
 
 
+class StandingOut(BaseModel):
+    """How often a rep wins leads of one kind, over the rate of the team."""
+
+    scope: str = Field(description="overall, or what the segment is of.")
+    segment: str | None = Field(description="The leads' value; null for bands.")
+    band: tuple[float | None, float | None] | None = Field(
+        description="Ends of a band of deal values or company sizes."
+    )
+    ratio: float | None = Field(
+        description="Wins over what the leads let expect, over the same of the group, "
+        "shrunk to 1; null where the group won too little to be compared with."
+    )
+    low: float | None = Field(description="Lower end of the interval.")
+    high: float | None = Field(description="Upper end of the interval.")
+    differs: bool = Field(description="Whether the interval leaves out 1.")
+    compared_with: Literal["team", "all"]
+    n_leads: int = Field(description="Leads whose label window has ended.")
+    n_won: int
+    n_drawn: int = Field(description="Of the leads, those the rep got by lot.")
+    words: dict[str, str] = Field(description="The same in words: en and zh.")
+
+    @classmethod
+    def of(cls, standing: Standing, currency: str) -> "StandingOut":
+        """As callers see it."""
+        known = asdict(standing)
+        return cls(
+            **{name: known[name] for name in known if name != "with_team"},
+            differs=standing.differs,
+            compared_with="team" if standing.with_team else "all",
+            words=in_words(standing, currency),
+        )
+
+
+class RatingOut(BaseModel):
+    """A rep's rating as of now."""
+
+    rep_id: str
+    as_of: datetime
+    model_version: str = Field(description="Whose expectations wins are held against.")
+    level: float = Field(description="Share of true ratios inside their intervals.")
+    standings: list[StandingOut] = Field(description="Overall first, then segments.")
+    profile: list[ProfileColumn] = Field(
+        description="The model's columns of the rep: speed, load, tenure, satisfaction."
+    )
+
+
 @router.post(
     "",
     response_model=RepsOut,
@@ -191,3 +242,24 @@ def get_reps(session: Reading, caller: Caller, parts: Parts) -> RosterOut:
         if caller.role is not Role.REP or entry.rep_id == caller.rep_id
     ]
     return RosterOut(reps=shown)
+
+
+@router.get(
+    "/{rep_id}/rating",
+    responses=may_raise(NotAllowed, NotFound, ModelUnavailable),
+    dependencies=[Depends(allow(Role.MANAGER, Role.REP))],
+)
+def get_rating(rep_id: Key, caller: Caller, parts: Parts) -> RatingOut:
+    """How often a rep wins, over the team's rate, in words; a rep sees the own one."""
+    with parts.store.read(caller.tenant_id) as session:
+        known = RepId(aliases.resolve(session, aliases.RecordKind.REP, rep_id))
+    caller.require_rep(known)
+    rating = rate_rep(parts, caller.tenant_id, known)
+    return RatingOut(
+        rep_id=rating.rep_id,
+        as_of=rating.as_of,
+        model_version=rating.model_version,
+        level=LEVEL,
+        standings=[StandingOut.of(one, rating.currency) for one in rating.standings],
+        profile=list(rating.profile),
+    )
