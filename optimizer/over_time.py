@@ -40,7 +40,7 @@ def head_start(load: IntArray, weight: FloatArray, settled: FloatArray) -> IntAr
         return np.zeros(load.size, dtype=np.int64)
     group = load[old].sum() / weight[old].sum()
     missing = np.maximum(group * weight - load, 0.0) * (1 - np.clip(settled, 0, 1))
-    return np.rint(missing).astype(np.int64)
+    return np.asarray(np.rint(missing), dtype=np.int64)
 
 
 def credit_over_days(

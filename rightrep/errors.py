@@ -82,7 +82,7 @@ class CapacityReached(Conflict):
 
     Attributes:
         rep_id: The rep.
-        limit: The limit that was reached: "holding", "intake" or "claims".
+        limit: The limit that was reached: "holding", "intake", "month" or "claims".
     """
 
     def __init__(self, *, rep_id: str, limit: str) -> None:

@@ -13,7 +13,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from rightrep.domain.hours import on_leave, works_within
+from rightrep.domain.hours import EVERY_WEEK, Calendar, on_leave, works_within
 from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.rep import RepAttributes, RepStatus
 
@@ -38,6 +38,8 @@ class Exclusion(IntEnum):
     PRODUCT = 9
     DECLINED = 10
     COOL_DOWN = 11
+    MONTH_LIMIT = 12
+    NOT_A_CANDIDATE = 13
 
 
 SENTENCES = {
@@ -53,6 +55,8 @@ SENTENCES = {
     Exclusion.PRODUCT: "May not sell this product.",
     Exclusion.DECLINED: "Declined this lead before.",
     Exclusion.COOL_DOWN: "Owned this lead before and is cooling down.",
+    Exclusion.MONTH_LIMIT: "Got as many leads this month as allowed.",
+    Exclusion.NOT_A_CANDIDATE: "Is no candidate of the rule that matched.",
 }
 
 
@@ -83,14 +87,21 @@ class RosterEntry:
         attributes: What is known about the rep now.
         held: Open leads the rep owns.
         taken_today: Leads the rep was given on this local day.
-        waited_seconds: Time since the rep was last given a lead.
+        taken_this_month: Leads the rep was given in this local month; counted where
+            there is a limit.
+        waited_seconds: Time since the rep was last given a lead, joined or came back.
+        back_since: Since when the rep has taken leads without a break, or None.
+        calendar: Holidays of the rep.
     """
 
     rep_id: RepId
     attributes: RepAttributes
     held: int = 0
     taken_today: int = 0
+    taken_this_month: int = 0
     waited_seconds: float = 0.0
+    back_since: datetime | None = None
+    calendar: Calendar = EVERY_WEEK
 
     @property
     def open_slots(self) -> int | None:
@@ -100,6 +111,7 @@ class RosterEntry:
             for limit, used in (
                 (self.attributes.holding_limit, self.held),
                 (self.attributes.intake_per_day, self.taken_today),
+                (self.attributes.intake_per_month, self.taken_this_month),
             )
             if limit is not None
         ]
@@ -180,8 +192,16 @@ def _alone(
         return Exclusion.HOLDING_LIMIT
     if rep.intake_per_day is not None and entry.taken_today >= rep.intake_per_day:
         return Exclusion.INTAKE_LIMIT
+    monthly = rep.intake_per_month
+    if monthly is not None and entry.taken_this_month >= monthly:
+        return Exclusion.MONTH_LIMIT
     if rules.within_hours is not None and not works_within(
-        rep.shifts, rep.leave, zone=here, at=at, hours=rules.within_hours
+        rep.shifts,
+        rep.leave,
+        zone=here,
+        at=at,
+        hours=rules.within_hours,
+        calendar=entry.calendar,
     ):
         return Exclusion.OFF_HOURS
     return Exclusion.ELIGIBLE

@@ -141,8 +141,3 @@ def works_within(
     """
     first = next_working_instant(shifts, leave, zone=zone, at=at, calendar=calendar)
     return first is not None and first <= at + timedelta(hours=hours)
-
-
-def days_away(leave: Sequence[Leave], days: Sequence[date]) -> list[bool]:
-    """Whether each of these local days is a day away."""
-    return [any(away.first <= day <= away.last for away in leave) for day in days]

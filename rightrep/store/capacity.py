@@ -1,7 +1,7 @@
 """Taking leads: capacity is reserved in the database, whoever else is asking.
 
 A lead goes to one rep, and no rep goes over a limit: a holding limit, and an intake per
-local day. The caller owns the transaction.
+local day and per month of such days. The caller owns the transaction.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import date
 from math import inf
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import BindParameter, bindparam, case, func, select
 
 from rightrep.domain.decision import Decision
 from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.ownership import OwnershipKind
+from rightrep.domain.presence import month_of
+from rightrep.domain.rep import RepAttributes
 from rightrep.errors import AlreadyOwned, CapacityReached, Conflict, NotFound
 from rightrep.store.decisions import log_decisions
 from rightrep.store.exclusions import Exclusions
@@ -33,10 +35,17 @@ class Limits:
     Attributes:
         holding: Open leads owned at once; None is no limit.
         intake_per_day: Leads given on one local day; None is no limit.
+        intake_per_month: Leads given in one month of local days; None is no limit.
     """
 
     holding: int | None = None
     intake_per_day: int | None = None
+    intake_per_month: int | None = None
+
+    @classmethod
+    def of(cls, rep: RepAttributes) -> "Limits":
+        """The limits of a rep."""
+        return cls(rep.holding_limit, rep.intake_per_day, rep.intake_per_month)
 
 
 NO_LIMITS = Limits()
@@ -189,14 +198,20 @@ def pass_on(
 
 @dataclass(slots=True)
 class _Room:
-    """Slots a rep has left: of the holding limit, of the day's intake."""
+    """Slots a rep has left: of the holding limit, of the day's and month's intake."""
 
     holding: float
     intake: float
+    month: float
 
     def take(self) -> None:
         self.holding -= 1
         self.intake -= 1
+        self.month -= 1
+
+
+def _left(limit: int | None, used: int) -> float:
+    return inf if limit is None else limit - used
 
 
 def _lock_rooms(
@@ -209,16 +224,20 @@ def _lock_rooms(
     ids = {"ids": sorted(rep_ids)}
     loads = session.execute(_LOCK_LOADS, ids).all()
     # Who adds to a rep's day has locked the rep's load: this is the last word.
-    days = session.execute(_DAYS, {**ids, "local_day": local_day})
-    taken: dict[str, int] = {row.rep_id: row.taken for row in days}
+    monthly = any(limit.intake_per_month is not None for limit in limits.values())
+    first = month_of(local_day)[0] if monthly else local_day
+    days = session.execute(_DAYS, {**ids, "first": first, "local_day": local_day})
+    taken: dict[str, tuple[int, int]] = {
+        row.rep_id: (row.today, row.so_far) for row in days
+    }
     rooms = {}
     for row in loads:
         limit = limits.get(row.rep_id, NO_LIMITS)
+        today, so_far = taken.get(row.rep_id, (0, 0))
         rooms[row.rep_id] = _Room(
-            holding=inf if limit.holding is None else limit.holding - row.held,
-            intake=inf
-            if limit.intake_per_day is None
-            else limit.intake_per_day - taken.get(row.rep_id, 0),
+            holding=_left(limit.holding, row.held),
+            intake=_left(limit.intake_per_day, today),
+            month=_left(limit.intake_per_month, so_far),
         )
     return rooms
 
@@ -241,6 +260,8 @@ def _refusal(
         return CapacityReached(rep_id=rep_id, limit="holding")
     if rooms[rep_id].intake < 1:
         return CapacityReached(rep_id=rep_id, limit="intake")
+    if rooms[rep_id].month < 1:
+        return CapacityReached(rep_id=rep_id, limit="month")
     return None
 
 
@@ -258,6 +279,8 @@ def _first_open(
             refused.append(CapacityReached(rep_id=rep_id, limit="holding"))
         elif rooms[rep_id].intake < 1:
             refused.append(CapacityReached(rep_id=rep_id, limit="intake"))
+        elif rooms[rep_id].month < 1:
+            refused.append(CapacityReached(rep_id=rep_id, limit="month"))
         else:
             return decision
     raise refused[0]
@@ -317,8 +340,19 @@ _LOCK_LOADS = (
     .order_by(rep_load.c.rep_id)
     .with_for_update()
 )
-_DAYS = select(rep_day.c.rep_id, rep_day.c.taken).where(
-    of_tenant(rep_day),
-    rep_day.c.rep_id.in_(any_of("ids")),
-    rep_day.c.local_day == bindparam("local_day", type_=rep_day.c.local_day.type),
+_DAY = rep_day.c.local_day
+_ON: "BindParameter[date]" = bindparam("local_day", type_=_DAY.type)
+_FIRST: "BindParameter[date]" = bindparam("first", type_=_DAY.type)
+_DAYS = (
+    select(
+        rep_day.c.rep_id,
+        func.sum(case((_DAY == _ON, rep_day.c.taken), else_=0)).label("today"),
+        func.sum(rep_day.c.taken).label("so_far"),
+    )
+    .where(
+        of_tenant(rep_day),
+        rep_day.c.rep_id.in_(any_of("ids")),
+        _DAY.between(_FIRST, _ON),
+    )
+    .group_by(rep_day.c.rep_id)
 )

@@ -1,5 +1,6 @@
 """Reps, the versions of what is known about them, and the roster of a planning run."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -7,9 +8,12 @@ from typing import Any
 
 from sqlalchemy import CursorResult, RowMapping, bindparam, func, select
 
+from rightrep.calendars import calendar_of
 from rightrep.domain.eligibility import RosterEntry
+from rightrep.domain.hours import EVERY_WEEK
 from rightrep.domain.ids import RepId
 from rightrep.domain.pools import limited
+from rightrep.domain.presence import StatusChange, back_since, month_of
 from rightrep.domain.rep import (
     Leave,
     Rep,
@@ -173,7 +177,12 @@ def get_rep_versions(session: ReadSession, rep_id: RepId) -> list[RepVersion]:
 
 
 def roster(
-    session: ReadSession, *, as_of: datetime, local_day: date
+    session: ReadSession,
+    *,
+    as_of: datetime,
+    local_day: date,
+    zone: str = "UTC",
+    calendar: str | None = None,
 ) -> list[RosterEntry]:
     """Every rep who is known at ``as_of``, with the present load, by id.
 
@@ -183,23 +192,51 @@ def roster(
         session: Where to read.
         as_of: The instant of the attributes, and the end of waiting.
         local_day: Day of the tenant's zone whose intake is counted.
+        zone: IANA zone of reps that have none of their own.
+        calendar: Code of the holidays of reps that have none of their own.
     """
     load = {row.rep_id: row for row in session.execute(_LOAD, {"local_day": local_day})}
     pools = pools_in_force(session)
+    changes = status_changes(session, as_of=as_of)
+    known = list_reps(session, as_of=as_of)
+    monthly: dict[RepId, int] = {}
+    if any(rep.attributes.intake_per_month is not None for rep in known):
+        monthly = taken_since(session, month_of(local_day)[0])
     entries = []
-    for rep in list_reps(session, as_of=as_of):
-        mine = load.get(rep.rep_id)
-        given_at = (mine and mine.last_given_at) or rep.created_at
+    for rep in known:
+        what, mine = rep.attributes, load.get(rep.rep_id)
+        since = back_since(
+            rep.created_at,
+            changes.get(rep.rep_id, ()),
+            what.leave,
+            zone=what.time_zone or zone,
+            at=as_of,
+        )
+        given_at = max(since, (mine and mine.last_given_at) or since)
+        code = what.calendar or calendar
         entries.append(
             RosterEntry(
                 rep_id=rep.rep_id,
-                attributes=limited(rep.attributes, pools),
+                attributes=limited(what, pools),
                 held=mine.held if mine else 0,
                 taken_today=(mine and mine.taken) or 0,
+                taken_this_month=monthly.get(rep.rep_id, 0),
                 waited_seconds=max(0.0, (as_of - given_at).total_seconds()),
+                back_since=since,
+                calendar=calendar_of(code, local_day) if code else EVERY_WEEK,
             )
         )
     return entries
+
+
+def status_changes(
+    session: ReadSession, *, as_of: datetime
+) -> dict[RepId, list[StatusChange]]:
+    """Since when each rep had each status, oldest first, as known at ``as_of``."""
+    found: dict[RepId, list[StatusChange]] = defaultdict(list)
+    for row in session.execute(_STATUSES, {"as_of": as_of}):
+        found[row.rep_id].append((row.valid_from, RepStatus(row.status)))
+    return found
 
 
 def taken_since(session: ReadSession, first_day: date) -> dict[RepId, int]:
@@ -291,4 +328,23 @@ _TAKEN = (
         rep_day.c.local_day >= bindparam("local_day", type_=rep_day.c.local_day.type),
     )
     .group_by(rep_day.c.rep_id)
+)
+_STATUSES = (
+    select(
+        rep_versions.c.rep_id,
+        rep_versions.c.valid_from,
+        rep_versions.c.status,
+    )
+    .where(
+        of_tenant(rep_versions),
+        rep_versions.c.valid_from
+        <= bindparam("as_of", type_=rep_versions.c.valid_from.type),
+        rep_versions.c.recorded_at
+        <= bindparam("as_of", type_=rep_versions.c.recorded_at.type),
+    )
+    .order_by(
+        rep_versions.c.rep_id,
+        rep_versions.c.valid_from,
+        rep_versions.c.recorded_at,
+    )
 )

@@ -1,7 +1,7 @@
 """Ownership and capacity: one owner per lead, no rep over a limit."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import pytest
@@ -119,7 +119,11 @@ def test_a_lead_with_an_owner_is_refused_with_the_owner_s_name(store: Store) -> 
 
 @pytest.mark.parametrize(
     ("limits", "name"),
-    [(Limits(holding=2), "holding"), (Limits(intake_per_day=2), "intake")],
+    [
+        (Limits(holding=2), "holding"),
+        (Limits(intake_per_day=2), "intake"),
+        (Limits(intake_per_month=2), "month"),
+    ],
 )
 def test_a_full_rep_is_refused_and_nothing_is_left_behind(
     store: Store, limits: Limits, name: str
@@ -159,6 +163,31 @@ def test_intake_counts_the_leads_of_one_day_only(store: Store) -> None:
         )
 
         assert load(session) == {rep_id: (2, 1)}
+
+
+def test_ten_a_month_are_ten_over_daily_runs_and_begin_anew(store: Store) -> None:
+    """Three leads are offered every day of June, and on the first of July."""
+    limits = Limits(intake_per_month=10)
+    days = [date(2026, 6, 1) + timedelta(days=n) for n in range(31)]
+    with store.write(ACME) as session:
+        leads = iter(add_leads(session, 3 * len(days)))
+        (rep_id,) = add_reps(session, 1)
+
+        taken = {
+            day: 3
+            - len(
+                take_leads(
+                    session,
+                    [decision(next(leads), rep_id) for _ in range(3)],
+                    limits={rep_id: limits},
+                    local_day=day,
+                )
+            )
+            for day in days
+        }
+
+    assert sum(taken[day] for day in days[:-1]) == 10
+    assert taken[days[-1]] == 3
 
 
 @pytest.mark.parametrize("unknown", ["lead", "rep"])
