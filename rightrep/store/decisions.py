@@ -21,6 +21,7 @@ from rightrep.store.exclusions import (
     packed,
     save_roster,
     spelled_out,
+    unpacked,
 )
 from rightrep.store.guard import of_tenant
 from rightrep.store.rows import insert_new
@@ -171,6 +172,31 @@ def last_decisions(
     return answers
 
 
+def candidates_of(
+    session: ReadSession, decision_ids: Iterable[DecisionId]
+) -> dict[DecisionId, list[RepId]]:
+    """Reps of the roster who were not excluded, by decision.
+
+    Decisions without a roster, such as imported ones, are left out.
+    """
+    rows = [
+        row
+        for batch in batches(list(decision_ids))
+        for row in session.execute(_EXCLUSIONS, {"ids": list(batch)})
+    ]
+    rosters = get_rosters(session, {row.roster for row in rows})
+    return {
+        row.decision_id: [
+            rep_id
+            for rep_id, code in zip(
+                rosters[row.roster], unpacked(row.exclusions).tolist(), strict=True
+            )
+            if not code
+        ]
+        for row in rows
+    }
+
+
 def _row(decision: Decision) -> dict[str, Any]:
     features = decision.feature_row
     return {
@@ -262,6 +288,13 @@ _MADE = select(
     decisions.c.rep_id,
     decisions.c.decided_at,
 ).where(of_tenant(decisions), decisions.c.decision_id.in_(any_of("ids")))
+_EXCLUSIONS = select(
+    decisions.c.decision_id, decisions.c.roster, decisions.c.exclusions
+).where(
+    of_tenant(decisions),
+    decisions.c.decision_id.in_(any_of("ids")),
+    decisions.c.roster.is_not(None),
+)
 _NEWEST = (
     select(decisions)
     .where(of_tenant(decisions))

@@ -18,6 +18,7 @@ from rightrep.errors import InvalidInput
 from rightrep.settings import Settings
 from serving.commands.common import opened
 from serving.observe import log_as_json
+from serving.schedule import Scheduler
 from serving.usecases.context import Context
 from serving.usecases.jobs import handlers
 from serving.webhooks import Sender
@@ -142,7 +143,7 @@ def worker_process() -> Iterator[None]:
 
 
 def start_work(context: Context, stop: threading.Event) -> list[threading.Thread]:
-    """Start the threads that do jobs and send webhooks."""
+    """Start the threads that do jobs, send webhooks and ask for recurring work."""
     name = f"{socket.gethostname()}.{os.getpid()}.{new_id(SystemClock().now())[-6:]}"
     doing = Worker(context.store, handlers(context), clock=context.clock, name=name)
     sending = Sender(
@@ -150,9 +151,14 @@ def start_work(context: Context, stop: threading.Event) -> list[threading.Thread
         clock=context.clock,
         allow_private=context.settings.webhooks_allow_private,
     )
+    asking = Scheduler(context.store, context.clock)
     threads = [
-        threading.Thread(target=doing.run, args=(stop,), name="jobs", daemon=True),
-        threading.Thread(target=sending.run, args=(stop,), name="hooks", daemon=True),
+        threading.Thread(target=part, args=(stop,), name=does, daemon=True)
+        for does, part in (
+            ("jobs", doing.run),
+            ("hooks", sending.run),
+            ("schedule", asking.run),
+        )
     ]
     for thread in threads:
         thread.start()

@@ -1,4 +1,4 @@
-"""Settings of the tenant: how its leads are shared out."""
+"""Settings of the tenant: how its leads are shared out, how its models learn."""
 
 from typing import Any
 
@@ -11,6 +11,7 @@ from rightrep.store.session import WriteSession
 from serving.dependencies import Reading, Writing, allow
 from serving.errors import may_raise
 from serving.models import Body
+from serving.usecases.learning_settings import learning_in_force, set_learning
 from serving.usecases.routing_settings import routing_in_force, set_routing
 
 router = APIRouter(prefix="/v1/settings", tags=["settings"])
@@ -51,5 +52,51 @@ def put_routing(body: RoutingIn, call: Writing) -> Response:
 
     def work(session: WriteSession) -> RoutingOut:
         return RoutingOut(routing=set_routing(session, body.routing))
+
+    return call.once(work)
+
+
+class LearningIn(Body):
+    """Settings of learning and of recurring jobs, as a whole."""
+
+    learning: dict[str, Any] = Field(
+        default={},
+        description="When a challenger is good enough, and what counts as drift.",
+        examples=[{"drift_psi": 0.25, "value_margin": 0.1}],
+    )
+    schedule: dict[str, Any] = Field(
+        default={},
+        description="Recurring jobs by kind; null never runs.",
+        examples=[{"retrain": {"at": "02:00", "every_days": 7}, "drift": None}],
+    )
+
+
+class LearningOut(BaseModel):
+    """Settings of learning and of recurring jobs in force."""
+
+    learning: dict[str, Any] = Field(description="Every setting, defaults included.")
+    schedule: dict[str, Any] = Field(description="Every recurring job; null is off.")
+
+
+@router.get(
+    "/learning",
+    dependencies=[Depends(allow(Role.SERVICE, Role.MANAGER, Role.ANALYST))],
+)
+def get_learning(session: Reading) -> LearningOut:
+    """How models are judged and watched, and when recurring jobs run."""
+    return LearningOut(**learning_in_force(session))
+
+
+@router.put(
+    "/learning",
+    response_model=LearningOut,
+    responses=may_raise(InvalidInput),
+    dependencies=[Depends(allow(Role.ANALYST))],
+)
+def put_learning(body: LearningIn, call: Writing) -> Response:
+    """Judge, watch and run like this from now on, instead of as before."""
+
+    def work(session: WriteSession) -> LearningOut:
+        return LearningOut(**set_learning(session, body.model_dump()))
 
     return call.once(work)

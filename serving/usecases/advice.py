@@ -10,7 +10,6 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -29,9 +28,9 @@ from rightrep.errors import ModelUnavailable
 from rightrep.store import bulk, models
 from rightrep.store.engine import Store
 from rightrep.store.tenants import get_tenant
+from serving.usecases.champions import Loaded, load_champion
 from training.explain import Contribution, explain
 from training.model import ConversionModel
-from training.model_file import load_model
 from training.scoring import PairScorer
 
 FRESH_FOR = timedelta(minutes=5)
@@ -75,7 +74,8 @@ class Adviser:
     """One tenant's champion and what it knows as of an instant.
 
     Attributes:
-        version: Version of the champion.
+        version: Version of the model: the champion, or the last good one.
+        champion: Version of the champion it was made for.
         made_at: As of when it knows the history.
         model: The model.
         known: What the history teaches, rated.
@@ -85,6 +85,7 @@ class Adviser:
     """
 
     version: str
+    champion: str
     made_at: datetime
     model: ConversionModel
     known: Known
@@ -178,7 +179,7 @@ class Advisers:
             rep_ids: Reps that it must know.
 
         Raises:
-            ModelUnavailable: The champion's file is missing or not what was published.
+            ModelUnavailable: Neither the champion's file nor an earlier one is whole.
         """
         with self._store.read(tenant_id) as session:
             published = models.champion(session)
@@ -188,12 +189,18 @@ class Advisers:
         present = self._made.get(tenant_id)
         if present is not None and self._serves(present, published, rep_ids, now):
             return present
-        with self._lock(tenant_id):
+        making = self._lock(tenant_id)
+        # While one thread makes the new adviser, the old one answers the others.
+        if not making.acquire(blocking=not _knows(present, rep_ids)):
+            return present
+        try:
             present = self._made.get(tenant_id)
             if present is None or not self._serves(present, published, rep_ids, now):
                 present = self._make(tenant_id, published, present)
                 self._made[tenant_id] = present
             return present
+        finally:
+            making.release()
 
     def own_of(
         self, adviser: Adviser, tenant_id: TenantId, lead_ids: Sequence[LeadId]
@@ -218,9 +225,9 @@ class Advisers:
         now: datetime,
     ) -> bool:
         return (
-            adviser.version == published.version
+            adviser.champion == published.version
             and now - adviser.made_at < FRESH_FOR
-            and all(rep_id in adviser.known.own.rep_ids for rep_id in rep_ids)
+            and _knows(adviser, rep_ids)
         )
 
     def _lock(self, tenant_id: TenantId) -> threading.Lock:
@@ -234,7 +241,9 @@ class Advisers:
         present: Adviser | None,
     ) -> Adviser:
         at = self._clock.now()
-        model = _loaded(published, present)
+        before = None if present is None else Loaded(present.version, present.model)
+        loaded = load_champion(self._store, tenant_id, published, before)
+        model = loaded.model
         with self._store.read(tenant_id) as session:
             currency = get_tenant(session).currency
             history = History.of(bulk.read_history(session))
@@ -242,9 +251,10 @@ class Advisers:
         if origin is None or contract is None:
             raise ModelUnavailable("The champion does not say what it was made by.")
         known = origin.known(history)
-        log.info("adviser made", tenant=tenant_id, version=published.version)
+        log.info("adviser made", tenant=tenant_id, version=loaded.version)
         return Adviser(
-            version=published.version,
+            version=loaded.version,
+            champion=published.version,
             made_at=at,
             model=model,
             known=known,
@@ -254,16 +264,8 @@ class Advisers:
         )
 
 
-def _loaded(
-    published: models.PublishedModel, present: Adviser | None
-) -> ConversionModel:
-    """The champion's file; the last good one stays when the new one is broken."""
-    if present is not None and present.version == published.version:
-        return present.model
-    try:
-        return load_model(Path(published.path), published.sha256)
-    except ModelUnavailable:
-        if present is None:
-            raise
-        log.exception("champion does not load; the last good one stays")
-        return present.model
+def _knows(adviser: Adviser | None, rep_ids: Sequence[RepId]) -> bool:
+    """Whether there is an adviser, and it knows all of these reps."""
+    return adviser is not None and all(
+        rep_id in adviser.known.own.rep_ids for rep_id in rep_ids
+    )

@@ -7,14 +7,13 @@ from rightrep.domain.routing import Routing
 from rightrep.store import prices
 from rightrep.store.session import WriteSession
 from rightrep.store.tenants import get_tenant
-from serving.usecases import learning, planning, pricing
+from serving.usecases import planning, pool_recycling, pricing, upkeep
 from serving.usecases.choosing import OPTIMAL
 from serving.usecases.context import Context
 from serving.usecases.pricing import PRICES
 from serving.worker import Effect, Handler, Task
 
 PLAN = "plan"
-RETRAIN = "retrain"
 
 
 def handlers(context: Context) -> Mapping[str, Handler]:
@@ -22,7 +21,8 @@ def handlers(context: Context) -> Mapping[str, Handler]:
     return {
         PLAN: lambda task: plan(context, task),
         PRICES: lambda task: refresh(context, task),
-        RETRAIN: lambda task: retrain(context, task),
+        pool_recycling.RECYCLE: lambda task: pool_recycling.job(context, task),
+        **upkeep.handlers(context),
     }
 
 
@@ -89,22 +89,5 @@ def first_prices(context: Context, task: Task) -> Effect:
         routing, at = made.situation.routing, made.situation.at
         pricing.ask_for_next(session, routing, at=at)
         return {"plan_id": made.header.plan_id}
-
-    return effect
-
-
-def retrain(context: Context, task: Task) -> Effect:
-    """Train a challenger; publish it, and promote it where it is better."""
-    learnt = learning.learn(
-        context, task.tenant_id, as_of=context.clock.now(), report=task.report
-    )
-
-    def effect(session: WriteSession) -> object:
-        learning.publish(session, context, learnt, actor=task.job_id)
-        return {
-            "version": learnt.version,
-            "promoted": learnt.verdict.promoted,
-            "reason": learnt.verdict.reason,
-        }
 
     return effect

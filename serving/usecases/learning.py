@@ -1,34 +1,25 @@
 """Learning: from the store's history to a published model, and to a champion."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from features.as_of import instant
-from features.columns import Float32Array
 from features.history import History
-from features.known import Known
-from features.profiles import lead_rows, rep_and_pair_rows
 from rightrep.domain.ids import TenantId
-from rightrep.errors import ModelUnavailable
 from rightrep.store import bulk, models, outbox
 from rightrep.store.session import WriteSession
 from rightrep.store.tenants import get_tenant
 from serving.usecases.context import Context
-from training.dataset import Labelled, labelled
-from training.evaluation import Metrics, metrics_of
+from serving.usecases.judging import judge_challenger
+from training.evaluation import Metrics
 from training.model_file import load_model
-from training.promotion import Verdict, judge
+from training.promotion import Verdict
 from training.registry import log_training, set_champion
 from training.report import TrainingReport
 from training.retrain import TrainedModel, train
-
-FEWEST_UNSEEN = 200
-"""Later decisions the champion was not fitted to, for it to be compared at all."""
 
 Report = Callable[[float, str], None]
 
@@ -68,6 +59,7 @@ class Learnt:
             *rows,
             report.in_words(),
             f"version {self.version} {outcome}: {self.verdict.reason}",
+            *(f"  {check.name}: {check.words}" for check in self.verdict.checks),
         ]
 
 
@@ -105,7 +97,7 @@ def learn(
         zone=tenant.time_zone,
     )
     report(0.7, "comparing with the champion")
-    verdict = _verdict(present, trained, history)
+    verdict = judge_challenger(context, tenant, present, trained, history)
     report(0.8, "logging")
     version = log_training(
         trained,
@@ -116,7 +108,7 @@ def learn(
         version=version,
         trained=trained,
         verdict=verdict,
-        published=_published(version, trained, as_of, context.clock.now()),
+        published=_published(version, trained, verdict, as_of, context.clock.now()),
     )
 
 
@@ -135,9 +127,32 @@ def publish(
     outbox.emit(
         session,
         f"rightrep.model.{kind}",
-        {"version": learnt.version, "reason": learnt.verdict.reason},
+        {"version": learnt.version, **_told(learnt.verdict)},
         at=at,
         subject=learnt.version,
+    )
+
+
+def bring_back(
+    session: WriteSession, context: Context, version: str, *, actor: str, reason: str
+) -> None:
+    """Make any published version the champion, new or old, unless its file is broken.
+
+    Raises:
+        NotFound: No such version.
+        ModelUnavailable: Its file is missing, damaged or not the one published.
+        Conflict: Somebody else moved the champion at the same moment.
+    """
+    wanted = models.read_model(session, version)
+    load_model(Path(wanted.path), wanted.sha256)
+    at = context.clock.now()
+    models.promote(session, version, actor=actor, reason=reason, at=at)
+    outbox.emit(
+        session,
+        "rightrep.model.promoted",
+        {"version": version, "reason": reason, "checks": []},
+        at=at,
+        subject=version,
     )
 
 
@@ -151,7 +166,11 @@ def name_champion(context: Context, tenant_id: TenantId, version: str) -> None:
 
 
 def _published(
-    version: str, trained: TrainedModel, as_of: datetime, at: datetime
+    version: str,
+    trained: TrainedModel,
+    verdict: Verdict,
+    as_of: datetime,
+    at: datetime,
 ) -> models.PublishedModel:
     report: TrainingReport = trained.report
     return models.PublishedModel(
@@ -164,7 +183,11 @@ def _published(
             name: _plain(getattr(report, name))
             for name in ("lead_only", "rep_only", "pair")
         }
-        | {"reps_differ": report.reps_differ, "found": report.in_words()},
+        | {
+            "reps_differ": report.reps_differ,
+            "found": report.in_words(),
+            "verdict": {"promoted": verdict.promoted, **_told(verdict)},
+        },
         data_hash=report.data_hash,
         trained_as_of=as_of,
         published_at=at,
@@ -175,37 +198,8 @@ def _plain(found: Metrics) -> dict[str, float]:
     return {"n_rows": found.n_rows, "auc": found.auc, "log_loss": found.log_loss}
 
 
-def _verdict(
-    present: models.PublishedModel | None, trained: TrainedModel, history: History
-) -> Verdict:
-    """Challenger against champion, on later decisions that neither was fitted to."""
-    if present is None:
-        return judge(trained.report.answer, None)
-    try:
-        champion = load_model(Path(present.path), present.sha256)
-    except ModelUnavailable:
-        return judge(trained.report.answer, None)
-    later, origin = trained.model.later_, champion.origin
-    mine = trained.model.origin
-    if later is None or origin is None or mine is None:
-        return judge(trained.report.answer, None)
-    known = origin.known(history)
-    labels = labelled(known.own, mine.recipe, instant(trained.report.as_of))
-    labels = labels.where(np.arange(labels.n_rows)[-later.won.size :])
-    unseen = labels.decided_at > instant(origin.as_of)
-    if int(unseen.sum()) < FEWEST_UNSEEN:
-        return judge(trained.report.answer, None, n_unseen=int(unseen.sum()))
-    theirs = champion.predict_proba(_columns(known, labels.where(unseen)))[:, 1]
-    ours = later.p_pair if trained.model.reps_differ_ else later.p_lead
-    won = later.won[unseen]
-    return judge(metrics_of(won, ours[unseen]), metrics_of(won, theirs))
-
-
-def _columns(known: Known, labels: Labelled) -> Float32Array:
-    at = labels.decided_at
-    return np.hstack(
-        [
-            lead_rows(known, labels.lead, at),
-            rep_and_pair_rows(known, labels.lead, labels.rep, at),
-        ]
-    )
+def _told(verdict: Verdict) -> dict[str, object]:
+    return {
+        "reason": verdict.reason,
+        "checks": [asdict(check) for check in verdict.checks],
+    }

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 import typer
 
+from rightrep.domain.learning import Learning
 from rightrep.domain.routing import Routing
+from rightrep.domain.schedule import DEFAULTS
 from rightrep.settings import Settings
 from serving.app import create_app
 from serving.cli import app
@@ -50,6 +52,11 @@ def test_every_setting_is_documented(name: str) -> None:
 
 @pytest.mark.parametrize("name", Routing.__slots__)
 def test_every_routing_setting_is_documented(name: str) -> None:
+    assert f"`{name}`" in (DOCS / "settings.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", [*Learning.__slots__, *DEFAULTS])
+def test_every_setting_of_learning_is_documented(name: str) -> None:
     assert f"`{name}`" in (DOCS / "settings.md").read_text(encoding="utf-8")
 
 
