@@ -14,11 +14,12 @@ from rightrep.domain.hours import Calendar
 from rightrep.errors import InvalidInput
 
 
-def require_calendar(code: str) -> str:
+def require_calendar(code: str, *, field: str = "calendar") -> str:
     """The same code, checked.
 
     Args:
         code: ISO 3166 country, ``CN``, or with a part of it, ``DE-BY``.
+        field: Where it was given.
 
     Raises:
         InvalidInput: No calendar has this code.
@@ -28,7 +29,7 @@ def require_calendar(code: str) -> str:
     if parts is None or (part and part not in parts) or code.endswith("-"):
         raise InvalidInput(
             "There is no holiday calendar of this code.",
-            field="calendar",
+            field=field,
             remedy="Give a country such as CN, or a part of one such as DE-BY.",
         )
     return code

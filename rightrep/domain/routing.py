@@ -22,6 +22,7 @@ _NUMBERS = (
     ("price_hours", 1 / 60, 24.0 * 366),
     ("price_refresh_minutes", 0.0, 60.0 * 24 * 366),
     ("waiting_gain", 0.0, 1e3),
+    ("settling_days", 0.0, 366.0),
 )
 """Settings that are numbers, and from where to where."""
 
@@ -50,6 +51,10 @@ class Routing:
             times that, and they have expired. 0 leaves them until the window ends.
         waiting_gain: What a day of waiting adds to a lead's value in the choice, as a
             share of it; at least 0. Values told are without it.
+        settling_days: Days in which a rep who joined or came back goes from the load of
+            the group to the own one; 0 takes the own load at once.
+        calendar: Code of the holidays of reps that have none of their own, ``CN`` or
+            ``DE-BY``; empty is none.
         runner_ups: Reps named beside the chosen one; at least 0.
         eligibility: Hard rules in force.
         fairness: How evenly leads have to be shared.
@@ -63,6 +68,8 @@ class Routing:
     price_hours: float = 24.0
     price_refresh_minutes: float = 60.0
     waiting_gain: float = 0.0
+    settling_days: float = 30.0
+    calendar: str = ""
     runner_ups: int = 3
     eligibility: EligibilityRules = field(default_factory=EligibilityRules)
     fairness: FairnessRules = field(default_factory=FairnessRules)
@@ -77,7 +84,7 @@ class Routing:
             require_number(getattr(self, name), f"{SETTING}.{name}", low=low, high=high)
         for name in ("min_candidates", "runner_ups"):
             require_number(getattr(self, name), f"{SETTING}.{name}", low=0, whole=True)
-        for name in ("policy", "lottery_salt"):
+        for name in ("policy", "lottery_salt", "calendar"):
             require_text(getattr(self, name), f"{SETTING}.{name}")
 
     @classmethod

@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from optimizer.policies import POLICIES
+from rightrep.calendars import require_calendar
 from rightrep.domain.fairness import SETTING as FAIRNESS
 from rightrep.domain.routing import SETTING, Routing
 from rightrep.errors import InvalidInput
@@ -39,6 +40,8 @@ def set_routing(session: WriteSession, given: Mapping[str, Any]) -> dict[str, An
             field=f"{SETTING}.policy",
             remedy=f"Give one of {', '.join(POLICIES)}.",
         )
+    if routing.calendar:
+        require_calendar(routing.calendar, field=f"{SETTING}.calendar")
     require_reps(session, routing.fairness.floors)
     tenant = get_tenant(session)
     save_tenant(
