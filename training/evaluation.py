@@ -151,15 +151,23 @@ def gain_of(
     return Gain(mean=mean, low=low, high=high, n_clusters=n)
 
 
+def mean_of(values: FloatArray, *clusters: NDArray[np.generic]) -> Interval:
+    """A mean with its clustered interval.
+
+    Args:
+        values: float64 (n_rows,), not empty.
+        clusters: One or two arrays of what each row belongs to; (n_rows,) each.
+    """
+    mean = float(values.mean())
+    low, high, n = clustered(mean, (values - mean) / values.size, *clusters)
+    return Interval(mean=mean, low=low, high=high, n_clusters=n)
+
+
 def log_loss_of(
     won: BoolArray, p: FloatArray, *clusters: NDArray[np.generic]
 ) -> Interval:
     """Mean log loss with its clustered interval; arguments as in ``gain_of``."""
-    loss = log_losses(won, p)
-    part = _parts(loss.size, None)
-    mean = float(part @ loss)
-    low, high, n = clustered(mean, part * (loss - mean), *clusters)
-    return Interval(mean=mean, low=low, high=high, n_clusters=n)
+    return mean_of(log_losses(won, p), *clusters)
 
 
 def auc_of(won: BoolArray, p: FloatArray, *clusters: NDArray[np.generic]) -> Interval:

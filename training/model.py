@@ -204,6 +204,14 @@ class ConversionModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.gain_: Gain = gain_of(*of_gain, weight=judging)
         return lead, pair, rows
 
+    def try_pair(self, rows: Rows) -> Tried:
+        """What the pair part says of later rows; nothing of the model changes.
+
+        Args:
+            rows: Rows in order of time, in the contract's columns.
+        """
+        return self._tried(rows)[1]
+
     def _tried(self, rows: Rows) -> tuple[Tried, Tried]:
         """The lead's part and the pair's on top of it, on later rows."""
         trees, more = self._trees(rows.won.size)

@@ -11,12 +11,15 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rightrep.errors import InvalidInput
+from training.backtest import Backtest
 from training.evaluation import Bin, Metrics
 from training.retrain import TrainedModel
+from training.tuning import Tuning
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,6 +73,43 @@ def log_training(trained: TrainedModel, *, tracking_uri: str, experiment: str) -
             experiment, source, run_id, tags={"sha256": trained.sha256}
         )
         return str(made.version)
+
+
+def log_backtest(
+    found: Backtest, *, as_of: datetime, tracking_uri: str, experiment: str
+) -> str:
+    """Log a backtest as a run of its own, beside the trainings.
+
+    Args:
+        found: The backtest.
+        as_of: Outcomes were taken as known then.
+        tracking_uri: As in ``log_training``.
+        experiment: Name of the experiment.
+
+    Returns:
+        The run's id.
+
+    Raises:
+        InvalidInput: MLflow is not installed.
+    """
+    with _client(tracking_uri) as client:
+        run_id = client.create_run(
+            _experiment(client, tracking_uri, experiment), run_name="backtest"
+        ).info.run_id
+        client.log_param(run_id, "as_of", as_of.isoformat())
+        client.log_param(run_id, "n_refits", len(found.refits))
+        for name, value in found.numbers().items():
+            client.log_metric(run_id, name, value)
+        for step, refit in enumerate(found.refits):
+            client.log_metric(run_id, "refit.pair.auc", refit.pair.auc, step=step)
+            loss = refit.pair.log_loss
+            client.log_metric(run_id, "refit.pair.log_loss", loss, step=step)
+        client.log_text(run_id, "\n".join(found.in_words()), "backtest.txt")
+        client.log_figure(
+            run_id, calibration_plot(found.calibration), "calibration.png"
+        )
+        client.set_terminated(run_id)
+        return str(run_id)
 
 
 def set_champion(version: str, *, tracking_uri: str, experiment: str) -> None:
@@ -157,6 +197,8 @@ def _log_report(client: "MlflowClient", run_id: str, trained: TrainedModel) -> N
     for name, value in _numbers(trained).items():
         client.log_metric(run_id, name, value)
     client.set_tag(run_id, "found", report.in_words())
+    client.log_text(run_id, "\n".join(report.findings()), "findings.txt")
+    _log_tuning(client, run_id, trained.tuning)
     client.log_dict(run_id, report.importances, "importances.json")
     client.log_figure(run_id, calibration_plot(report.calibration), "calibration.png")
 
@@ -174,6 +216,18 @@ def _numbers(trained: TrainedModel) -> dict[str, float]:
         for field, value in asdict(metrics).items()
     }
     return numbers | {f"gain.{k}": float(v) for k, v in asdict(report.gain).items()}
+
+
+def _log_tuning(client: "MlflowClient", run_id: str, tuning: Tuning | None) -> None:
+    if tuning is None:
+        return
+    for step, trial in enumerate(tuning.trials):
+        client.log_metric(run_id, "tuning.log_loss", trial.log_loss, step=step)
+    for name, value in asdict(tuning.gain).items():
+        client.log_metric(run_id, f"tuning.gain.{name}", float(value))
+    client.log_dict(
+        run_id, {"trials": [asdict(one) for one in tuning.trials]}, "tuning.json"
+    )
 
 
 def _log_model(client: "MlflowClient", run_id: str, trained: TrainedModel) -> str:

@@ -18,6 +18,7 @@ from training.origin import Origin
 from training.reference import reference_of
 from training.report import TrainingReport, report_on
 from training.rows import training_rows
+from training.tuning import Tuning, tune
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,12 +30,14 @@ class TrainedModel:
         model: The model.
         path: Its file.
         sha256: The file's hash, 64 hex digits.
+        tuning: How its parameters were found; None where they are the usual ones.
     """
 
     report: TrainingReport
     model: ConversionModel
     path: Path
     sha256: str
+    tuning: Tuning | None = None
 
 
 def train(
@@ -46,6 +49,7 @@ def train(
     zone: str = "UTC",
     trees: Trees | None = None,
     refuse_leaks: bool = False,
+    n_trials: int = 0,
 ) -> TrainedModel:
     """Train a model on what was known at an instant, and write it to a file.
 
@@ -58,10 +62,12 @@ def train(
         zone: IANA zone of the tenant.
         trees: Parameters of the boosters; by the number of rows when not given.
         refuse_leaks: Whether columns that may know the outcome stop the training.
+        n_trials: Sets of parameters that tuning tries; 0 takes ``trees`` as they are.
 
     Raises:
         TooFewOutcomes: There is not enough to learn from.
-        InvalidInput: A column may know the outcome, and that is to be refused.
+        InvalidInput: A column may know the outcome, and that is to be refused; or
+            tuning is asked for and cannot be done.
     """
     rows = training_rows(
         history, as_of, label_window_days=label_window_days, zone=zone, trees=trees
@@ -70,7 +76,8 @@ def train(
     if refuse_leaks:
         refuse(leaks)
     labels = rows.labels
-    trees = trees or Trees.usual(labels.n_rows)
+    tuning = tune(rows, n_trials, trees=trees) if n_trials else None
+    trees = tuning.trees if tuning else trees or Trees.usual(labels.n_rows)
     model = ConversionModel(rows.contract, trees=trees)
     model.fit(
         rows.columns,
@@ -100,4 +107,4 @@ def train(
     report = report_on(model, rows, trees, data_hash, leaks)
     sha256 = save_model(model, folder / "latest.zip")
     path = (folder / "latest.zip").replace(folder / f"{sha256[:16]}.zip")
-    return TrainedModel(report, model, path, sha256)
+    return TrainedModel(report, model, path, sha256, tuning)

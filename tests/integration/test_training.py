@@ -174,7 +174,7 @@ def test_a_backtest_judges_every_refit_by_later_decisions(backtested: Backtest) 
     assert first.n_rows < second.n_rows
     assert first.as_of < second.as_of
     n_judged = first.pair.n_rows + second.pair.n_rows
-    assert backtested.pair.n_rows == n_judged > 500
+    assert backtested.pair.metrics.n_rows == n_judged > 500
     assert backtested.gain.n_clusters <= 16
 
 
