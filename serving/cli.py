@@ -8,7 +8,7 @@ import sys
 import typer
 
 from rightrep.errors import RightRepError
-from serving.commands import data, demo, keys, learn, routing, run, share
+from serving.commands import backtest, data, demo, keys, learn, routing, run, share
 from serving.observe import log_as_json
 
 app = typer.Typer(
@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for module in (demo, data, learn, share, routing, run):
+for module in (demo, data, learn, backtest, share, routing, run):
     module.register(app)
 app.add_typer(keys.app, name="keys")
 
