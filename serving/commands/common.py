@@ -1,7 +1,9 @@
 """What several commands need."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 
+import orjson
 from rich.console import Console
 
 from rightrep.clock import Clock, FixedClock
@@ -62,3 +64,26 @@ def instant(text: str, zone: str) -> datetime:
 def clock_at(text: str | None, zone: str) -> Clock | None:
     """A clock that stands at this time; None, the real one, without."""
     return None if text is None else FixedClock(instant(text, zone))
+
+
+def json_object(path: Path, option: str) -> dict[str, object]:
+    """The JSON object that a file holds.
+
+    Args:
+        path: The file.
+        option: The option it was given by, for the sentence when it is none.
+
+    Raises:
+        InvalidInput: It cannot be read, or holds something else.
+    """
+    try:
+        given = orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise InvalidInput(
+            f"{path} cannot be read: {error.strerror}.", field=option
+        ) from error
+    except orjson.JSONDecodeError as error:
+        raise InvalidInput(f"{path} is no JSON: {error}.", field=option) from error
+    if not isinstance(given, dict):
+        raise InvalidInput(f"{path} must hold one JSON object.", field=option)
+    return given

@@ -6,8 +6,7 @@ from typing import Annotated
 import orjson
 import typer
 
-from rightrep.errors import InvalidInput
-from serving.commands.common import opened
+from serving.commands.common import json_object, opened
 from serving.usecases.routing_settings import routing_in_force, set_routing
 
 
@@ -23,7 +22,7 @@ def routing(
     ] = None,
 ) -> None:
     """Show how leads are shared out, or set it."""
-    given = None if set_from is None else _settings(set_from)
+    given = None if set_from is None else json_object(set_from, "--set")
     context, tenant_id = opened()
     if given is None:
         with context.store.read(tenant_id) as session:
@@ -32,17 +31,3 @@ def routing(
         with context.store.write(tenant_id) as session:
             in_force = set_routing(session, given)
     typer.echo(orjson.dumps(in_force, option=orjson.OPT_INDENT_2).decode())
-
-
-def _settings(path: Path) -> dict[str, object]:
-    try:
-        given = orjson.loads(path.read_bytes())
-    except OSError as error:
-        raise InvalidInput(
-            f"{path} cannot be read: {error.strerror}.", field="--set"
-        ) from error
-    except orjson.JSONDecodeError as error:
-        raise InvalidInput(f"{path} is no JSON: {error}.", field="--set") from error
-    if not isinstance(given, dict):
-        raise InvalidInput(f"{path} must hold one JSON object.", field="--set")
-    return given

@@ -6,7 +6,7 @@ when the job is killed, and nothing to remember: the next run looks again.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -23,7 +23,10 @@ from rightrep.store.sets import batches
 from rightrep.store.tenants import get_tenant
 from serving.usecases.context import Context
 from serving.usecases.pool_retaking import pass_untouched
+from serving.worker import Effect, Task
 
+RECYCLE = "recycle"
+"""The kind of job."""
 PAGE = 20_000
 AT_ONCE = 500
 """Leads written in one transaction, so that nobody waits long for it."""
@@ -82,6 +85,12 @@ def recycle(
         report(min(0.9, done.looked_at / max(total, 1)), words)
     run.pass_on_untouched()
     return run.done
+
+
+def job(context: Context, task: Task) -> Effect:
+    """The job: its work is done in many small transactions, its end in one."""
+    done = recycle(context, task.tenant_id, actor=task.job_id, report=task.report)
+    return lambda _session: asdict(done)
 
 
 @dataclass

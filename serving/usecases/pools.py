@@ -1,4 +1,4 @@
-"""Leads change hands by people: dropped, given by hand, handed over, locked."""
+"""What people do to pools and their leads: set, drop, give, hand over, lock."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,8 +9,10 @@ from rightrep.domain.eligibility import SENTENCES, Exclusion
 from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.lead import Lead
 from rightrep.domain.ownership import OwnershipKind
+from rightrep.domain.pools import Pool
 from rightrep.errors import Conflict, NotFound
-from rightrep.store import ownership
+from rightrep.store import outbox, ownership
+from rightrep.store import pools as stored
 from rightrep.store.capacity import pass_on, take_lead
 from rightrep.store.locks import lock_lead, locked_among, unlock_lead
 from rightrep.store.projection import lock_leads
@@ -19,6 +21,33 @@ from serving.usecases.pool_claims import Claimant, leads_of
 from serving.usecases.pool_events import emit, tell
 
 _UNFIT = frozenset({Exclusion.LANGUAGE, Exclusion.TERRITORY, Exclusion.PRODUCT})
+
+
+def change_pool(
+    session: WriteSession, pool: Pool, *, actor: str, reason: str, at: datetime
+) -> int:
+    """Make a pool, or put new settings in force; returns their version.
+
+    Raises:
+        Conflict: Somebody else changed the pool at the same moment.
+    """
+    version = stored.save_pool(session, pool, actor=actor, reason=reason, at=at)
+    _tell_changed(session, pool.pool, version, at)
+    return version
+
+
+def remove_pool(
+    session: WriteSession, name: str, *, actor: str, reason: str, at: datetime
+) -> int:
+    """Take a pool away; returns the version that says so.
+
+    Raises:
+        NotFound: There is no such pool.
+        Conflict: Somebody else changed the pool at the same moment.
+    """
+    version = stored.remove_pool(session, name, actor=actor, reason=reason, at=at)
+    _tell_changed(session, name, version, at)
+    return version
 
 
 def drop(
@@ -153,3 +182,8 @@ def _require_fit(given: Claimant, found: Sequence[Lead]) -> None:
     for code in codes.tolist():
         if code in _UNFIT:
             raise Conflict(f"Rep {given.rep_id}: {SENTENCES[Exclusion(code)]}")
+
+
+def _tell_changed(session: WriteSession, name: str, version: int, at: datetime) -> None:
+    data = {"pool": name, "version": version}
+    outbox.emit(session, "rightrep.pool.changed", data, at=at, subject=name)

@@ -1,0 +1,264 @@
+"""Pools from the terminal: settings, leads, claims, and the clock."""
+
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+
+from rightrep.domain.claims import SENTENCES
+from rightrep.domain.ids import LeadId, RepId
+from rightrep.domain.pools import Pool
+from rightrep.errors import InvalidInput
+from rightrep.store import pools as stored
+from rightrep.store.aliases import RecordKind, resolve
+from rightrep.store.session import ReadSession
+from serving.commands.common import ACTOR, console, json_object, opened
+from serving.usecases import pools
+from serving.usecases.pool_claims import claim as claim_leads
+from serving.usecases.pool_recycling import recycle as run_recycling
+from serving.usecases.pool_views import (
+    coming_drops,
+    private_view,
+    public_leads,
+    team,
+)
+
+app = typer.Typer(
+    help="Public and private pools: settings, claims, drops.", no_args_is_help=True
+)
+
+Lead = Annotated[str, typer.Argument(help="The lead: our id or the CRM's.")]
+Rep = Annotated[str, typer.Option(help="The rep: our id or the CRM's.")]
+Reason = Annotated[str, typer.Option(help="Why, in your words.")]
+
+
+@app.command(name="list")
+def list_() -> None:
+    """Print every public pool with its settings, in the order they are asked."""
+    context, tenant_id = opened()
+    with context.store.read(tenant_id) as session:
+        found = {pool.pool: pool.to_json() for pool in stored.pools_in_force(session)}
+    typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
+
+
+@app.command(name="set")
+def set_(
+    pool: Annotated[str, typer.Argument(help="Name of the pool.")],
+    file: Annotated[Path, typer.Option(help="JSON file with all its settings.")],
+    reason: Annotated[str, typer.Option(help="Why, for the history.")] = "",
+) -> None:
+    """Make a pool, or put new settings in force."""
+    made = Pool.of(pool, json_object(file, "--file"))
+    context, tenant_id = opened()
+    with context.store.write(tenant_id) as session:
+        version = pools.change_pool(
+            session, made, actor=ACTOR, reason=reason, at=context.clock.now()
+        )
+    typer.echo(f"{pool}: version {version} is in force")
+
+
+@app.command()
+def remove(
+    pool: Annotated[str, typer.Argument(help="Name of the pool.")],
+    reason: Annotated[str, typer.Option(help="Why, for the history.")] = "",
+) -> None:
+    """Take a pool away; its leads are in the next one whose conditions hold."""
+    context, tenant_id = opened()
+    with context.store.write(tenant_id) as session:
+        pools.remove_pool(
+            session, pool, actor=ACTOR, reason=reason, at=context.clock.now()
+        )
+    typer.echo(f"{pool} is taken away")
+
+
+@app.command()
+def leads(
+    pool: Annotated[str, typer.Argument(help="Name of the pool.")],
+    rep: Annotated[
+        str | None, typer.Option(help="Say what this rep may claim.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+) -> None:
+    """Print the leads in a public pool."""
+    context, tenant_id = opened()
+    with context.store.read(tenant_id) as session:
+        found = public_leads(
+            session,
+            pool,
+            at=context.clock.now(),
+            rep_id=None if rep is None else _rep(session, rep),
+            limit=limit,
+        )
+    typer.echo(f"{'lead':<38}{'in the pool since':<27}obstacle")
+    for one in found:
+        why = "" if one.left_out is None else SENTENCES[one.left_out.obstacle]
+        since = one.entered_at.isoformat(timespec="minutes")
+        typer.echo(f"{one.lead.lead_id:<38}{since:<27}{why}")
+
+
+@app.command()
+def owned(
+    rep: Annotated[str | None, typer.Option(help="Of this rep.")] = None,
+    of_team: Annotated[
+        str | None, typer.Option("--team", help="Of every rep of this team.")
+    ] = None,
+) -> None:
+    """Print who has which lead, and when it drops back."""
+    context, tenant_id = opened()
+    at = context.clock.now()
+    with context.store.read(tenant_id) as session:
+        whose = [_rep(session, rep)] if rep else team(session, of_team, at=at)
+        found = private_view(session, whose, at=at)
+    typer.echo(f"{'lead':<38}{'owner':<38}{'since':<27}drops")
+    for one in found:
+        when = "" if one.drops_at is None else one.drops_at.isoformat("T", "minutes")
+        drops = "locked" if one.locked else when
+        since = one.received_at.isoformat(timespec="minutes")
+        typer.echo(f"{one.lead_id:<38}{one.owner:<38}{since:<27}{drops}")
+
+
+@app.command()
+def warnings(
+    rep: Annotated[str | None, typer.Option(help="Of this rep.")] = None,
+    of_team: Annotated[
+        str | None, typer.Option("--team", help="Of every rep of this team.")
+    ] = None,
+    days: Annotated[
+        int | None, typer.Option(min=0, help="So far ahead; else as each pool says.")
+    ] = None,
+) -> None:
+    """Print exactly what will drop back if nothing happens."""
+    context, tenant_id = opened()
+    at = context.clock.now()
+    with context.store.read(tenant_id) as session:
+        whose = [_rep(session, rep)] if rep else team(session, of_team, at=at)
+        found = coming_drops(session, whose, at=at, days=days)
+    typer.echo(f"{'lead':<38}{'owner':<38}{'drops':<27}why")
+    for drop in found:
+        when = drop.drops_at.isoformat(timespec="minutes")
+        why = drop.reason.name.lower().replace("_", " ")
+        typer.echo(f"{drop.lead_id:<38}{drop.owner:<38}{when:<27}{why}")
+
+
+@app.command()
+def claim(
+    leads: Annotated[list[str], typer.Argument(help="Leads to take.")],
+    rep: Rep,
+    atomic: Annotated[bool, typer.Option(help="All of them or none.")] = False,
+) -> None:
+    """Take leads from public pools for a rep."""
+    context, tenant_id = opened()
+    with context.store.write(tenant_id) as session:
+        done = claim_leads(
+            session,
+            _rep(session, rep),
+            [_lead(session, name) for name in leads],
+            at=context.clock.now(),
+            actor=ACTOR,
+            atomic=atomic,
+        )
+    for made in done.made:
+        typer.echo(f"{made.lead_id}  claimed from {made.rule}")
+    for one in done.left_out:
+        typer.echo(f"{one.lead_id}  {SENTENCES[one.obstacle]}")
+
+
+@app.command()
+def drop(lead: Lead, reason: Reason) -> None:
+    """Give a lead back to its public pool."""
+    context, tenant_id = opened()
+    with context.store.write(tenant_id) as session:
+        before = pools.drop(
+            session,
+            _lead(session, lead),
+            held_by=None,
+            reason=_given(reason),
+            at=context.clock.now(),
+            actor=ACTOR,
+        )
+    typer.echo(f"taken from {before}")
+
+
+@app.command()
+def assign(lead: Lead, rep: Rep) -> None:
+    """Give a lead without owner to a rep by hand."""
+    context, tenant_id = opened()
+    with context.store.write(tenant_id) as session:
+        made = pools.assign(
+            session,
+            _lead(session, lead),
+            _rep(session, rep),
+            at=context.clock.now(),
+            actor=ACTOR,
+        )
+    typer.echo(f"given to {made.rep_id}")
+
+
+@app.command()
+def transfer(lead: Lead, rep: Rep, reason: Reason) -> None:
+    """Hand an owned lead over to another rep."""
+    context, tenant_id = opened()
+    with context.store.write(tenant_id) as session:
+        made = pools.transfer(
+            session,
+            _lead(session, lead),
+            _rep(session, rep),
+            held_by=None,
+            reason=_given(reason),
+            at=context.clock.now(),
+            actor=ACTOR,
+        )
+    typer.echo(f"given to {made.rep_id}")
+
+
+@app.command()
+def lock(lead: Lead, reason: Reason) -> None:
+    """Keep a lead with its owner whatever the clock says."""
+    context, tenant_id = opened()
+    with context.store.write(tenant_id) as session:
+        pools.lock(
+            session,
+            _lead(session, lead),
+            reason=_given(reason),
+            at=context.clock.now(),
+            actor=ACTOR,
+        )
+    typer.echo("locked")
+
+
+@app.command()
+def unlock(lead: Lead) -> None:
+    """Let the clock run again."""
+    context, tenant_id = opened()
+    with context.store.write(tenant_id) as session:
+        was_locked = pools.unlock(session, _lead(session, lead), at=context.clock.now())
+    typer.echo("unlocked" if was_locked else "was not locked")
+
+
+@app.command()
+def recycle() -> None:
+    """Look at every owned lead now: what is due drops back, what is coming is told."""
+    context, tenant_id = opened()
+    with console.status("recycling"):
+        done = run_recycling(context, tenant_id, actor=ACTOR)
+    typer.echo(
+        f"{done.looked_at:,} leads looked at: {done.dropped:,} dropped, "
+        f"{done.warned:,} warned of, {done.passed_on:,} passed on"
+    )
+    if done.unscored is not None:
+        typer.echo(f"untouched leads stay where they are: {done.unscored}")
+
+
+def _lead(session: ReadSession, name: str) -> LeadId:
+    return LeadId(resolve(session, RecordKind.LEAD, name))
+
+
+def _rep(session: ReadSession, name: str) -> RepId:
+    return RepId(resolve(session, RecordKind.REP, name))
+
+
+def _given(reason: str) -> str:
+    if not reason.strip():
+        raise InvalidInput("Say why.", field="--reason")
+    return reason
