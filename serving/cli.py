@@ -8,7 +8,7 @@ import sys
 import typer
 
 from rightrep.errors import RightRepError
-from serving.commands import backtest, data, demo, keys, learn, routing, run, share
+from serving.commands import backtest, data, demo, keys, learn, pools, routing, run, share
 from serving.observe import log_as_json
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
 for module in (demo, data, learn, backtest, share, routing, run):
     module.register(app)
 app.add_typer(keys.app, name="keys")
+app.add_typer(pools.app, name="pools")
 
 
 def main() -> None:
