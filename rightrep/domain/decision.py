@@ -22,6 +22,8 @@ class Cause(StrEnum):
     RECYCLE = "recycle"
     DECLINED = "declined"
     HANDOVER = "handover"
+    CUSTOMER = "customer"
+    """A new lead of a customer whom a rep has."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -37,6 +37,7 @@ class Recurrence:
 
 
 DEFAULTS: Mapping[str, Recurrence] = {
+    "link": Recurrence(at=time(1)),
     "retrain": Recurrence(at=time(2), every_days=7),
     "drift": Recurrence(at=time(3)),
     "retention": Recurrence(at=time(4)),
