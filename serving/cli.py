@@ -8,7 +8,17 @@ import sys
 import typer
 
 from rightrep.errors import RightRepError
-from serving.commands import backtest, data, demo, keys, learn, pools, routing, run, share
+from serving.commands import (
+    backtest,
+    data,
+    demo,
+    keys,
+    learn,
+    pools,
+    routing,
+    run,
+    share,
+)
 from serving.observe import log_as_json
 
 app = typer.Typer(
