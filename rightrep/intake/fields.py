@@ -18,6 +18,7 @@ class Kind(StrEnum):
     DECISIONS = "decisions"
     OUTCOMES = "outcomes"
     ACTIVITIES = "activities"
+    COMPANIES = "companies"
 
 
 class Form(StrEnum):
@@ -227,6 +228,15 @@ _ACTIVITIES = (
     Field("longitude", Form.NUMBER, "degrees east", lowest=-180, highest=180),
     Field("note", Form.REMARK, "free text"),
 )
+_COMPANIES = (
+    Field("company", Form.TEXT, "the name as registered"),
+    Field("tax_number", Form.KEY, "registration or tax number"),
+    Field("address", Form.TEXT, "the registered address"),
+    Field("industry", Form.TEXT, "the company's trade"),
+    Field("company_size", Form.NUMBER, "employees", lowest=0, highest=MOST_EMPLOYEES),
+    Field("region", Form.TEXT, "sales region; from the address when absent"),
+    Field("language", Form.LANGUAGE, "language the company speaks: zh, en, de-CH"),
+)
 
 FIELDS: Mapping[Kind, Mapping[str, Field]] = {
     kind: {field.name: field for field in fields}
@@ -236,6 +246,7 @@ FIELDS: Mapping[Kind, Mapping[str, Field]] = {
         (Kind.DECISIONS, _DECISIONS),
         (Kind.OUTCOMES, _OUTCOMES),
         (Kind.ACTIVITIES, _ACTIVITIES),
+        (Kind.COMPANIES, _COMPANIES),
     )
 }
 """Fields of each kind by name, in the order of the documentation."""

@@ -21,12 +21,16 @@ from rightrep.intake.records import (
     LeadRow,
     Record,
     activity_rows,
+    company_rows,
     decision_rows,
     lead_rows,
     outcome_rows,
     rep_rows,
 )
 from rightrep.intake.typed import Style, TypedBatch, check_constants, typed
+
+REGISTER = "register"
+"""What a register of companies is called where its mapping names no source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +149,20 @@ def importing(
         yield OpenImport(
             file.size,
             file.encoding,
-            rules.source,
+            _source(mapping),
             binding.labels,
             file,
             binding,
             mapping.kind,
             style,
         )
+
+
+def _source(mapping: LoadedMapping) -> str:
+    rules = mapping.rules
+    is_told = "source" in rules.model_fields_set
+    is_register = mapping.kind is Kind.COMPANIES and not is_told
+    return REGISTER if is_register else rules.source
 
 
 def _style(
@@ -212,3 +223,5 @@ def _records(kind: Kind, values: TypedBatch, currency: str) -> Sequence[Record]:
             return outcome_rows(values, currency)
         case Kind.ACTIVITIES:
             return activity_rows(values)
+        case Kind.COMPANIES:
+            return company_rows(values)

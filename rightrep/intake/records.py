@@ -117,7 +117,22 @@ class ActivityRow(NamedTuple):
     note: str | None
 
 
-Record = LeadRow | RepRow | DecisionRow | OutcomeRow | ActivityRow
+class CompanyRow(NamedTuple):
+    """A company as a register has it; fields as in ``LeadRow``."""
+
+    place: int
+    company: str | None
+    company_key: str | None
+    tax_number: str | None
+    tax_problem: str | None
+    address: str | None
+    industry: str | None
+    company_size: float | None
+    region: str | None
+    language: str | None
+
+
+Record = CompanyRow | LeadRow | RepRow | DecisionRow | OutcomeRow | ActivityRow
 
 
 def lead_rows(batch: TypedBatch, currency: str) -> list[LeadRow]:
@@ -136,6 +151,19 @@ def lead_rows(batch: TypedBatch, currency: str) -> list[LeadRow]:
         _lead_attributes(batch, currency),
     ]
     return [LeadRow(*row) for row in zip(*columns, strict=True)]
+
+
+def company_rows(batch: TypedBatch) -> list[CompanyRow]:
+    """A batch of companies."""
+    names = batch.column("company")
+    columns = [
+        batch.rows,
+        names,
+        [None if name is None else company_key(name) for name in names],
+        *_tax_numbers(batch),
+        *_columns(batch, "address industry company_size region language"),
+    ]
+    return [CompanyRow(*row) for row in zip(*columns, strict=True)]
 
 
 def rep_rows(batch: TypedBatch) -> list[RepRow]:

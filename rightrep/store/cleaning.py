@@ -1,9 +1,9 @@
 """Marks of impossible values, and the provenance of values that nobody typed."""
 
-from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Iterable
+from typing import Any
 
-from sqlalchemy import Table, bindparam, delete, select
+from sqlalchemy import bindparam, delete, select
 
 from rightrep.domain.cleaning import Mark, Provenance
 from rightrep.store.guard import of_tenant
@@ -13,12 +13,12 @@ from rightrep.store.schema_cleaning import marks, provenance
 from rightrep.store.session import ReadSession, WriteSession
 from rightrep.store.sets import any_of, batches
 
-Found = TypeVar("Found", Mark, Provenance)
-
 
 def add_marks(session: WriteSession, found: Iterable[Mark]) -> None:
     """Mark values; one that is marked already stays as it is."""
-    _add(session, marks, list(found))
+    rows = [_row(mark) for mark in found]
+    if rows:
+        insert_new(session, marks, rows)
 
 
 def remove_marks(session: WriteSession, record_ids: Iterable[str], field: str) -> None:
@@ -65,7 +65,10 @@ def list_marks(
 
 def add_provenance(session: WriteSession, filled: Iterable[Provenance]) -> None:
     """Say where values came from; what is known already stays as it is."""
-    _add(session, provenance, list(filled))
+    # In a list, since SQLite makes a number of JSON that is a bare one.
+    rows = [_row(one) | {"value": [one.value]} for one in filled]
+    if rows:
+        insert_new(session, provenance, rows)
 
 
 def provenance_of(
@@ -80,7 +83,7 @@ def provenance_of(
     found: dict[str, dict[str, Provenance]] = {}
     for batch in batches(sorted(set(record_ids))):
         for row in session.execute(query, {"ids": list(batch)}).mappings():
-            one = Provenance(**row)
+            one = Provenance(**{**row, "value": row["value"][0]})
             found.setdefault(one.record_id, {})[one.field] = one
     return found
 
@@ -92,10 +95,8 @@ def rep_regions(session: ReadSession) -> frozenset[str]:
     return frozenset(session.execute(query.distinct()).scalars())
 
 
-def _add(session: WriteSession, table: Table, found: Sequence[Found]) -> None:
-    rows = [{name: getattr(one, name) for name in one.__slots__} for one in found]
-    if rows:
-        insert_new(session, table, rows)
+def _row(one: Mark | Provenance) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in one.__slots__}
 
 
 _UNMARK = delete(marks).where(

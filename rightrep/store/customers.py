@@ -6,9 +6,9 @@ from dataclasses import asdict
 from sqlalchemy import bindparam, func, select
 
 from rightrep.domain.customer import Contact, ContactPoint, Customer, PointKind
-from rightrep.domain.ids import ContactId, CustomerId
+from rightrep.domain.ids import ContactId, CustomerId, LeadId
 from rightrep.store.guard import of_tenant
-from rightrep.store.schema import contact_points, contacts, customers
+from rightrep.store.schema import contact_points, contacts, customers, leads
 from rightrep.store.session import ReadSession, WriteSession
 from rightrep.store.sets import any_of, batches
 
@@ -132,6 +132,17 @@ def customers_named(
     return found
 
 
+def lead_ids_behind(
+    session: ReadSession, customer_ids: Iterable[CustomerId]
+) -> list[LeadId]:
+    """Every lead that names one of these customers, merged ones too."""
+    return [
+        LeadId(own)
+        for batch in batches(list(dict.fromkeys(customer_ids)))
+        for own in session.execute(_LEADS, {"ids": list(batch)}).scalars()
+    ]
+
+
 def _point_row(point: ContactPoint) -> dict[str, object]:
     return {
         "kind": point.kind.value,
@@ -151,6 +162,9 @@ _POINTS = (
     select(contact_points)
     .where(of_tenant(contact_points), contact_points.c.contact_id.in_(any_of("ids")))
     .order_by(contact_points.c.kind, contact_points.c.value)
+)
+_LEADS = select(leads.c.lead_id).where(
+    of_tenant(leads), leads.c.customer_id.in_(any_of("ids"))
 )
 _REACHED = (
     select(contact_points.c.value, contact_points.c.contact_id)

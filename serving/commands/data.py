@@ -26,6 +26,7 @@ from serving.usecases.imports import ImportReport, import_file, rejects_path
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command(name="import")(import_)
+    app.command()(enrich)
     app.command()(simulate)
     app.command()(erase)
 
@@ -41,7 +42,7 @@ def import_(
         Path | None, typer.Option(help="Where refused rows go; here by default.")
     ] = None,
 ) -> None:
-    """Land a file of leads, reps, decisions, outcomes or activities."""
+    """Land a file of leads, reps, decisions, outcomes, activities or companies."""
     require_file(path, "path")
     if mapping is not None:
         require_file(mapping, "--mapping")
@@ -55,6 +56,20 @@ def import_(
         rejects=rejects or Path(rejects_path(path, kind).name),
     )
     typer.echo(in_words(report))
+
+
+def enrich(
+    path: Annotated[Path, typer.Argument(help="A register: CSV, JSON or .xlsx.")],
+    mapping: Annotated[
+        Path | None,
+        typer.Option(help="TOML file that says what the columns are."),
+    ] = None,
+    rejects: Annotated[
+        Path | None, typer.Option(help="Where refused rows go; here by default.")
+    ] = None,
+) -> None:
+    """Fill what is not known of customers and leads from a register of companies."""
+    import_(Kind.COMPANIES, path, mapping, rejects)
 
 
 def simulate(
@@ -162,6 +177,8 @@ def in_words(report: ImportReport) -> str:
     parts = [f"{report.landed:,} landed", f"{report.unchanged:,} unchanged"]
     if report.skipped:
         parts.append(f"{report.skipped:,} left out by the mapping")
+    if report.unmatched:
+        parts.append(f"{report.unmatched:,} of companies not known here")
     if report.refused:
         parts.append(f"{report.refused:,} refused (see {report.rejects})")
     if report.marked:

@@ -93,6 +93,7 @@ class Landed(Generic[Row]):
     Attributes:
         landed: Rows that changed something.
         unchanged: Rows that said what was known.
+        unmatched: Rows about nobody who is known; only a register has them.
         refused: Rows that cannot land, each with the field at fault and the reason.
         about: Our id of the lead or rep that each of the other rows is about, where its
             original may be kept.
@@ -100,6 +101,7 @@ class Landed(Generic[Row]):
 
     landed: int = 0
     unchanged: int = 0
+    unmatched: int = 0
     refused: list[tuple[Row, str, str]] = field(default_factory=list)
     about: list[tuple[Row, str]] = field(default_factory=list)
 

@@ -26,6 +26,7 @@ from rightrep.store.engine import Store
 from rightrep.store.erasure import keep_originals
 from rightrep.store.session import WriteSession
 from rightrep.store.tenants import get_tenant
+from serving.usecases.enriching import land_companies
 from serving.usecases.import_history import (
     land_activities,
     land_decisions,
@@ -47,7 +48,7 @@ Progress = Callable[[int, int, int], None]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImportReport:
-    """What became of a file; ``read`` is the sum of the next four.
+    """What became of a file; ``read`` is the sum of the next five.
 
     Attributes:
         kind: What its rows were.
@@ -56,6 +57,7 @@ class ImportReport:
         unchanged: Rows that said what was known already.
         refused: Rows that cannot land; they are in the rejects file.
         skipped: Rows that the mapping's ``where`` left out.
+        unmatched: Rows of a register about nobody who is known.
         marked: Lead rows with a phone, an e-mail address or a tax number that cannot
             exist.
         rejects: The rejects file, or None when nothing was refused.
@@ -69,6 +71,7 @@ class ImportReport:
     unchanged: int
     refused: int
     skipped: int
+    unmatched: int
     marked: int
     rejects: Path | None
     encoding: str
@@ -81,6 +84,7 @@ _LAND: Mapping[Kind, Callable[[WriteSession, Sequence[Any], Run], Landed[Any]]] 
     Kind.DECISIONS: land_decisions,
     Kind.OUTCOMES: land_outcomes,
     Kind.ACTIVITIES: land_activities,
+    Kind.COMPANIES: land_companies,
 }
 
 
@@ -151,6 +155,7 @@ def import_file(
         unchanged=totals.unchanged,
         refused=refused_to.count,
         skipped=totals.skipped,
+        unmatched=totals.unmatched,
         marked=totals.marked,
         rejects=refused_to.path if refused_to.count else None,
         encoding=file.encoding,
@@ -169,6 +174,7 @@ class _Totals:
     landed: int = 0
     unchanged: int = 0
     skipped: int = 0
+    unmatched: int = 0
     marked: int = 0
 
     def add(self, batch: RecordBatch, landed: Landed[Any]) -> None:
@@ -176,6 +182,7 @@ class _Totals:
         self.landed += landed.landed
         self.unchanged += landed.unchanged
         self.skipped += batch.skipped
+        self.unmatched += landed.unmatched
         self.marked += batch.marked
 
 
