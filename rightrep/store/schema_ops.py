@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 import rightrep.store.schema_duplicates
+import rightrep.store.schema_health
 import rightrep.store.schema_learning
 import rightrep.store.schema_plans
 import rightrep.store.schema_pools  # noqa: F401 - these put tables into the metadata
