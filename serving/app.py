@@ -13,6 +13,7 @@ from serving.routes import (
     feedback,
     jobs,
     leads,
+    marks,
     models,
     ownership,
     pools,
@@ -53,6 +54,7 @@ def create_app(context: Context) -> FastAPI:
     app.include_router(system.router)
     nouns = (
         leads,
+        marks,
         reps,
         assignments,
         feedback,
