@@ -24,6 +24,12 @@ def train(
     as_of: Annotated[
         str | None, typer.Option(help="Learn from what was known then; now by default.")
     ] = None,
+    tune: Annotated[
+        int, typer.Option(help="Try so many sets of parameters first; 0 tries none.")
+    ] = 0,
+    refuse_leaks: Annotated[
+        bool, typer.Option(help="Stop where a column may know the outcome.")
+    ] = False,
 ) -> None:
     """Train a model, log it to MLflow, and make it the champion where it is better."""
     context, tenant_id = opened()
@@ -35,6 +41,8 @@ def train(
             context,
             tenant_id,
             as_of=at,
+            n_trials=tune,
+            refuse_leaks=refuse_leaks,
             report=lambda share, words: status.update(f"{words} ({share:.0%})"),
         )
         with context.store.write(tenant_id) as session:

@@ -57,7 +57,8 @@ class Learnt:
         outcome = "is champion" if self.verdict.promoted else "was refused"
         return [
             *rows,
-            report.in_words(),
+            *report.findings(),
+            *([] if self.trained.tuning is None else [self.trained.tuning.in_words()]),
             f"version {self.version} {outcome}: {self.verdict.reason}",
             *(f"  {check.name}: {check.words}" for check in self.verdict.checks),
         ]
@@ -68,6 +69,8 @@ def learn(
     tenant_id: TenantId,
     *,
     as_of: datetime,
+    n_trials: int = 0,
+    refuse_leaks: bool = False,
     report: Report = lambda _share, _words: None,
 ) -> Learnt:
     """Train, log and judge; nothing is written to the store.
@@ -76,10 +79,14 @@ def learn(
         context: The parts of this process.
         tenant_id: Whose history.
         as_of: Nothing later is seen.
+        n_trials: Sets of parameters that tuning tries; 0 takes the usual ones.
+        refuse_leaks: Whether columns that may know the outcome stop the training.
         report: Told how far it is.
 
     Raises:
         TooFewOutcomes: There is not enough to learn from.
+        InvalidInput: A column may know the outcome, and that is to be refused; or
+            tuning is asked for and cannot be done.
     """
     report(0.05, "reading the history")
     with context.store.read(tenant_id) as session:
@@ -95,6 +102,8 @@ def learn(
         folder,
         label_window_days=tenant.label_window_days,
         zone=tenant.time_zone,
+        n_trials=n_trials,
+        refuse_leaks=refuse_leaks,
     )
     report(0.7, "comparing with the champion")
     verdict = judge_challenger(context, tenant, present, trained, history)
