@@ -90,6 +90,7 @@ class RosterEntry:
         taken_this_month: Leads the rep was given in this local month; counted where
             there is a limit.
         waited_seconds: Time since the rep was last given a lead, joined or came back.
+        joined_at: When the rep was first known, or None.
         back_since: Since when the rep has taken leads without a break, or None.
         calendar: Holidays of the rep.
     """
@@ -100,6 +101,7 @@ class RosterEntry:
     taken_today: int = 0
     taken_this_month: int = 0
     waited_seconds: float = 0.0
+    joined_at: datetime | None = None
     back_since: datetime | None = None
     calendar: Calendar = EVERY_WEEK
 

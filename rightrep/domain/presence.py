@@ -1,9 +1,9 @@
 """Since when a rep has been taking leads, and on which days of the month."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 
-from rightrep.domain.days import day_bounds, zone_of
+from rightrep.domain.days import day_bounds, local_day, zone_of
 from rightrep.domain.rep import Leave, RepStatus
 
 StatusChange = tuple[datetime, RepStatus]
@@ -62,10 +62,7 @@ def present_days(
     joined_at: datetime,
     changes: Sequence[StatusChange],
     leave: Sequence[Leave],
-    days: Sequence[date],
-    *,
-    zone: str,
-    at: datetime,
+    ends: Mapping[date, datetime],
 ) -> list[bool]:
     """Whether the rep took leads on each of these days, as it was when they ended.
 
@@ -73,13 +70,10 @@ def present_days(
         joined_at: When the rep was first known.
         changes: Since when the rep had each status, oldest first.
         leave: Days away.
-        days: Local days.
-        zone: IANA zone of the days.
-        at: Now; the present day is as it is now.
+        ends: Last moment of each local day; now for a day that is not over.
     """
     there = []
-    for day in days:
-        end = min(day_bounds(day, zone)[1] - timedelta(microseconds=1), at)
+    for day, end in ends.items():
         status = RepStatus.ACTIVE
         for changed_at, told in changes:
             if changed_at <= end:
@@ -87,6 +81,19 @@ def present_days(
         away = any(one.first <= day <= one.last for one in leave)
         there.append(joined_at <= end and status is RepStatus.ACTIVE and not away)
     return there
+
+
+def month_so_far(at: datetime, zone: str) -> dict[date, datetime]:
+    """Each local day of the month up to an instant, with its last moment, or that one.
+
+    Args:
+        at: Now; aware.
+        zone: IANA zone of the days.
+    """
+    today = local_day(at, zone)
+    days = [today.replace(day=n) for n in range(1, today.day + 1)]
+    tick = timedelta(microseconds=1)
+    return {day: min(day_bounds(day, zone)[1] - tick, at) for day in days}
 
 
 def month_of(day: date) -> tuple[date, int]:

@@ -24,6 +24,7 @@ from rightrep.domain.rep import (
 )
 from rightrep.errors import NotFound
 from rightrep.store.guard import of_tenant
+from rightrep.store.known_reps import KeptReps, KnownRep
 from rightrep.store.pools import pools_in_force
 from rightrep.store.schema import rep_day, rep_load, rep_versions, reps
 from rightrep.store.session import ReadSession, WriteSession
@@ -197,21 +198,22 @@ def roster(
     """
     load = {row.rep_id: row for row in session.execute(_LOAD, {"local_day": local_day})}
     pools = pools_in_force(session)
-    changes = status_changes(session, as_of=as_of)
-    known = list_reps(session, as_of=as_of)
+    known = _known(session, as_of)
     monthly: dict[RepId, int] = {}
     if any(rep.attributes.intake_per_month is not None for rep in known):
         monthly = taken_since(session, month_of(local_day)[0])
     entries = []
     for rep in known:
         what, mine = rep.attributes, load.get(rep.rep_id)
-        since = back_since(
-            rep.created_at,
-            changes.get(rep.rep_id, ()),
-            what.leave,
-            zone=what.time_zone or zone,
-            at=as_of,
-        )
+        since = min(rep.created_at, as_of)
+        if what.leave or len(rep.changes) > 1:
+            since = back_since(
+                rep.created_at,
+                rep.changes,
+                what.leave,
+                zone=what.time_zone or zone,
+                at=as_of,
+            )
         given_at = max(since, (mine and mine.last_given_at) or since)
         code = what.calendar or calendar
         entries.append(
@@ -222,11 +224,31 @@ def roster(
                 taken_today=(mine and mine.taken) or 0,
                 taken_this_month=monthly.get(rep.rep_id, 0),
                 waited_seconds=max(0.0, (as_of - given_at).total_seconds()),
+                joined_at=rep.created_at,
                 back_since=since,
                 calendar=calendar_of(code, local_day) if code else EVERY_WEEK,
             )
         )
     return entries
+
+
+def _known(session: ReadSession, as_of: datetime) -> list[KnownRep]:
+    """Every rep as known at ``as_of``, by id; kept while nothing changes."""
+    kept = KeptReps(session, as_of)
+    known = kept.get()
+    if known is None:
+        changes = status_changes(session, as_of=as_of)
+        known = [
+            KnownRep(
+                rep.rep_id,
+                rep.created_at,
+                rep.attributes,
+                tuple(changes.get(rep.rep_id, ())),
+            )
+            for rep in list_reps(session, as_of=as_of)
+        ]
+        kept.keep(known)
+    return known
 
 
 def status_changes(

@@ -32,6 +32,7 @@ from serving.usecases.pool_cooling import cooling_reps
 
 _UNLIMITED = np.int64(1) << 40
 _DAY = 86_400.0
+NO_LEADS = LeadColumns(lead_id=(), language=(), region=(), product=())
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +48,7 @@ class Situation:
         codes: Why each pair may not be; uint8 (n_leads, n_reps), 0 is eligible.
         waiting_days: Days each lead has had no owner, or None where waiting does not
             count; float64 (n_leads,).
+        columns: What eligibility asks of the leads; n_leads entries.
     """
 
     at: datetime
@@ -56,6 +58,7 @@ class Situation:
     roster: Sequence[RosterEntry]
     codes: CodeArray
     waiting_days: FloatArray | None = None
+    columns: LeadColumns = NO_LEADS
 
     @property
     def lead_ids(self) -> list[LeadId]:
@@ -115,7 +118,13 @@ def read_situation(
     tenant = get_tenant(session)
     routing = Routing.of(tenant.settings)
     found = leads.get_leads(session, lead_ids, as_of=at)
-    roster = reps.roster(session, as_of=at, local_day=local_day(at, tenant.time_zone))
+    roster = reps.roster(
+        session,
+        as_of=at,
+        local_day=local_day(at, tenant.time_zone),
+        zone=tenant.time_zone,
+        calendar=routing.calendar or None,
+    )
     columns = LeadColumns(
         lead_id=[lead.lead_id for lead in found],
         language=[lead.attributes.language for lead in found],
@@ -129,7 +138,7 @@ def read_situation(
         columns, roster, routing.eligibility, zone=tenant.time_zone, at=at
     )
     waiting = _waiting_days(session, found, at) if routing.waiting_gain else None
-    return Situation(at, tenant, routing, found, roster, codes, waiting)
+    return Situation(at, tenant, routing, found, roster, codes, waiting, columns)
 
 
 def value_of(situation: Situation, scores: Scores | None) -> FloatArray:

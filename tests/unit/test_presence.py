@@ -15,6 +15,7 @@ from rightrep.domain.presence import (
     back_since,
     even_allowance,
     month_of,
+    month_so_far,
     present_days,
     settled_share,
 )
@@ -153,17 +154,18 @@ def test_settling_in_takes_the_days_it_takes() -> None:
 
 
 def test_a_rep_was_there_on_the_days_that_ended_so() -> None:
-    first, _ = month_of(date(2026, 3, 2))
-    days = [date(2026, 2, 27), date(2026, 2, 28), first, date(2026, 3, 2)]
+    """Paused on the third at noon, active again on the fifth, on leave today."""
+    at = local(SHANGHAI, 2026, 3, 6, 12)
     changes = [
-        (local(SHANGHAI, 2026, 2, 27, 12), RepStatus.PAUSED),
-        (local(SHANGHAI, 2026, 3, 1, 12), RepStatus.ACTIVE),
+        (local(SHANGHAI, 2026, 3, 3, 12), RepStatus.PAUSED),
+        (local(SHANGHAI, 2026, 3, 5, 12), RepStatus.ACTIVE),
     ]
-    leave = (Leave(date(2026, 3, 2), date(2026, 3, 2)),)
+    leave = (Leave(date(2026, 3, 6), date(2026, 3, 6)),)
+    joined_at = local(SHANGHAI, 2026, 3, 2, 12)
 
-    there = present_days(JOINED, changes, leave, days, zone=SHANGHAI, at=NOW)
+    there = present_days(joined_at, changes, leave, month_so_far(at, SHANGHAI))
 
-    assert there == [False, False, True, False]
+    assert there == [False, True, False, False, True, False]
 
 
 @given(limit=st.integers(0, 400), month=st.integers(1, 12))

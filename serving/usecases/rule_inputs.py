@@ -1,0 +1,182 @@
+"""What rules look at: leads as columns, reps with what the past says about them."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import numpy as np
+
+from optimizer.problem import UNASSIGNED, BoolArray, FloatArray, IntArray
+from rightrep.domain.days import local_day
+from rightrep.domain.eligibility import RosterEntry
+from rightrep.domain.ids import LeadId, RepId
+from rightrep.domain.lead import Lead, Scalar
+from rightrep.domain.lead_table import (
+    LEAD_FIELDS,
+    OWN,
+    Coded,
+    FieldKind,
+    LeadTable,
+    naive_utc,
+)
+from rightrep.domain.money import Money
+from rightrep.domain.presence import (
+    even_allowance,
+    month_so_far,
+    present_days,
+    settled_share,
+)
+from rightrep.domain.tenant import Tenant
+from rightrep.errors import InvalidInput
+from rightrep.store import rule_facts
+from rightrep.store.rates import Rates, get_rates
+from rightrep.store.reps import status_changes
+from rightrep.store.session import ReadSession
+
+NO_TIME = np.datetime64("NaT", "us")
+
+
+def lead_table(
+    session: ReadSession,
+    found: Sequence[Lead],
+    *,
+    tenant: Tenant,
+    at: datetime,
+    fields: Collection[str],
+    previous: Mapping[LeadId, RepId],
+) -> LeadTable:
+    """Leads as the rules see them.
+
+    Args:
+        session: Where to read.
+        found: The leads; n_leads entries.
+        tenant: Whose; money is in its currency.
+        at: Now.
+        fields: Fields that the rules ask about; the others are left out.
+        previous: Who served each lead's customer before.
+    """
+    words: dict[str, Coded] = {}
+    numbers: dict[str, FloatArray] = {}
+    rates = get_rates(session, tenant.currency)
+    day = local_day(at, tenant.time_zone)
+    for name in fields:
+        kind = LEAD_FIELDS.get(name, FieldKind.SCALAR)
+        if kind is FieldKind.SCALAR:
+            own = name.removeprefix(OWN)
+            words[name] = Coded.of(
+                lead.attributes.attributes.get(own) for lead in found
+            )
+        elif kind is FieldKind.FLAG:
+            words[name] = Coded.of(lead.lead_id in previous for lead in found)
+        elif kind is FieldKind.TEXT:
+            words[name] = Coded.of(_text(lead, name) for lead in found)
+        elif name == "satisfaction":
+            ids = [lead.lead_id for lead in found]
+            said = rule_facts.last_survey_scores(session, ids, as_of=at)
+            numbers[name] = np.array([said.get(i, np.nan) for i in ids], np.float64)
+        elif kind is FieldKind.NUMBER:
+            numbers[name] = np.array(
+                [_number(lead, name, rates, day) for lead in found], np.float64
+            )
+    made = [naive_utc(lead.created_at) for lead in found]
+    return LeadTable(
+        n_leads=len(found),
+        at=at,
+        zone=tenant.time_zone,
+        words=words,
+        numbers=numbers,
+        instants={"created_at": np.array(made, dtype="datetime64[us]")},
+    )
+
+
+def _text(lead: Lead, name: str) -> Scalar:
+    found = getattr(lead.attributes, name)
+    return None if found is None else str(found)
+
+
+def _number(lead: Lead, name: str, rates: Rates, day: date) -> float:
+    """A number, money in major units; NaN where it is not known or has no rate."""
+    found = getattr(lead.attributes, name)
+    if isinstance(found, Money):
+        try:
+            return float(rates.convert(found, day).major)
+        except InvalidInput:
+            return float("nan")
+    return float("nan") if found is None else float(found)
+
+
+@dataclass(frozen=True, eq=False)
+class Past:
+    """What policies over time take over from the days before.
+
+    Attributes:
+        settled: How far each rep has settled in; float64 (n_reps,), in [0, 1].
+        given: Leads each rep was given on each day of the month so far; int64
+            (n_reps, n_days).
+        present: Whether the rep took leads that day; bool (n_reps, n_days).
+        even_slots: Leads an evenly spread month still allows up to today; float64
+            (n_reps,), inf without a limit.
+        win_rate: Shrunk win rates; float64 (n_reps,).
+        previous_rep: Who served each lead's customer before, or -1; int64 (n_leads,).
+    """
+
+    settled: FloatArray
+    given: IntArray
+    present: BoolArray
+    even_slots: FloatArray
+    win_rate: FloatArray
+    previous_rep: IntArray
+
+
+def read_past(
+    session: ReadSession,
+    roster: Sequence[RosterEntry],
+    *,
+    tenant: Tenant,
+    at: datetime,
+    settling_days: float,
+    win_rate: FloatArray,
+    previous: Sequence[RepId | None],
+) -> Past:
+    """What policies over time take over from the days before.
+
+    Args:
+        session: Where to read.
+        roster: The reps; n_reps entries.
+        tenant: Whose; a month of its zone is one cycle.
+        at: Now.
+        settling_days: Days that settling in takes.
+        win_rate: Shrunk win rates; float64 (n_reps,).
+        previous: Who served each lead's customer before; n_leads entries.
+    """
+    ends = month_so_far(at, tenant.time_zone)
+    first, today = min(ends), max(ends)
+    taken = rule_facts.given_on_days(session, first, today)
+    changes = status_changes(session, as_of=at)
+    given = np.zeros((len(roster), len(ends)), dtype=np.int64)
+    present = np.zeros(given.shape, dtype=np.bool_)
+    for j, entry in enumerate(roster):
+        given[j] = [taken.get((entry.rep_id, day), 0) for day in ends]
+        joined_at, mine = entry.joined_at or at, changes.get(entry.rep_id, ())
+        present[j] = present_days(joined_at, mine, entry.attributes.leave, ends)
+    place = {entry.rep_id: j for j, entry in enumerate(roster)}
+    return Past(
+        settled=np.array(
+            [settled_share(e.back_since or at, at, settling_days) for e in roster]
+        ),
+        given=given,
+        present=present,
+        even_slots=np.array([_even_slots(entry, today) for entry in roster]),
+        win_rate=win_rate,
+        previous_rep=np.array(
+            [place.get(rep, UNASSIGNED) if rep else UNASSIGNED for rep in previous],
+            dtype=np.int64,
+        ),
+    )
+
+
+def _even_slots(entry: RosterEntry, today: date) -> float:
+    limit = entry.attributes.intake_per_month
+    if limit is None:
+        return np.inf
+    return max(0, even_allowance(limit, today) - entry.taken_this_month)

@@ -1,0 +1,271 @@
+"""What a rule set makes of leads and reps, and what each policy then sees of it.
+
+A batch is shared out rule by rule: leads whose rules name the same policy go together,
+in the order of the first of their rules, since a policy looks at all of its leads at
+once. One lead now is the same on one row.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from optimizer.over_time import credit_over_days, head_start
+from optimizer.problem import BoolArray, IntArray, Problem
+from rightrep.domain.candidates import Roster
+from rightrep.domain.conditions import fields_of
+from rightrep.domain.days import local_day
+from rightrep.domain.eligibility import CodeArray, Exclusion, LeadColumns, exclusions
+from rightrep.domain.lead_table import OWN
+from rightrep.domain.rule_sets import (
+    NO_RULE,
+    ByHand,
+    ByPolicy,
+    Choice,
+    Fixed,
+    Routed,
+    Rule,
+    RuleSet,
+    Sticky,
+    ToPool,
+    route,
+)
+from rightrep.store import rule_facts
+from rightrep.store.session import ReadSession
+from serving.usecases.rule_inputs import Past, lead_table, read_past
+from serving.usecases.situation import Situation
+from serving.usecases.win_rates import WinRateBook
+
+BY_HAND, POOL, STICKY, FIXED, NO_POLICY = "by_hand", "pool", "sticky", "fixed", "none"
+_DRAWABLE = (ByPolicy,)
+
+
+@dataclass(frozen=True, eq=False)
+class Ruling:
+    """What a rule set makes of a situation's leads.
+
+    Attributes:
+        rule_set: The rules; none at all where the tenant has no rule set in force.
+        routed: Rule and candidates of each lead.
+        past: What policies over time take over from the days before.
+    """
+
+    rule_set: RuleSet
+    routed: Routed
+    past: Past
+
+    def rule_of(self, lead: int) -> Rule | None:
+        """The rule that decides a lead, or None."""
+        place = int(self.routed.rule[lead])
+        return None if place == NO_RULE else self.rule_set.rules[place]
+
+    @property
+    def drawable(self) -> BoolArray:
+        """Leads that a lottery may have: a policy would choose; bool (n_leads,)."""
+        may = [isinstance(rule.choice, _DRAWABLE) for rule in self.rule_set.rules]
+        return np.asarray(np.array([*may, False], dtype=np.bool_)[self.routed.rule])
+
+    def why_not(self, lead: int) -> str | None:
+        """Why nobody is asked about a lead, or None where a policy chooses."""
+        rule = self.rule_of(lead)
+        if rule is None:
+            return "No rule matched this lead."
+        if isinstance(rule.choice, ByHand):
+            return f"Rule {rule.name!r} leaves it to a manager."
+        if isinstance(rule.choice, ToPool):
+            return f"Rule {rule.name!r} leaves it in pool {rule.choice.pool!r}."
+        if self.routed.is_empty[lead]:
+            return f"Rule {rule.name!r} matched and nobody is its candidate."
+        return None
+
+
+def rule_on(
+    session: ReadSession,
+    situation: Situation,
+    rule_set: RuleSet,
+    book: WinRateBook,
+) -> tuple[CodeArray, Ruling]:
+    """Apply a rule set to a situation; nothing is written.
+
+    Args:
+        session: Where to read.
+        situation: Leads and roster.
+        rule_set: The rules.
+        book: Win rates.
+
+    Returns:
+        Why each pair may not be, the rules' candidates and constraints applied; and
+        what the rules say.
+    """
+    tenant, at, entries = situation.tenant, situation.at, situation.roster
+    rules = rule_set.rules
+    previous = rule_facts.served_before(session, situation.lead_ids, as_of=at)
+    segments = {
+        rule.candidates.win_rate.segment
+        for rule in rules
+        if rule.candidates.win_rate and rule.candidates.win_rate.segment
+    }
+    rates = book.rates(session, tenant, situation.rep_ids, segments, at=at)
+    table = lead_table(
+        session,
+        situation.leads,
+        tenant=tenant,
+        at=at,
+        fields=_fields(rules) | segments,
+        previous=previous,
+    )
+    roster = Roster(entries, local_day(at, tenant.time_zone), rates)
+    routed = route(rules, table, roster)
+    past = read_past(
+        session,
+        entries,
+        tenant=tenant,
+        at=at,
+        settling_days=situation.routing.settling_days,
+        win_rate=rates.overall,
+        previous=[previous.get(lead_id) for lead_id in situation.lead_ids],
+    )
+    ruling = Ruling(rule_set, routed, past)
+    return _codes(situation, ruling), ruling
+
+
+def _fields(rules: Sequence[Rule]) -> set[str]:
+    asked = {name for rule in rules for name in fields_of(rule.when)}
+    matched = {match.lead for rule in rules for match in rule.candidates.match}
+    return {name for name in asked | matched if name != OWN}
+
+
+def _codes(situation: Situation, ruling: Ruling) -> CodeArray:
+    """Eligibility under each lead's rule; who is no candidate is not eligible."""
+    codes = situation.codes.copy()
+    for place, rule in enumerate(ruling.rule_set.rules):
+        chosen = np.flatnonzero(ruling.routed.rule == place)
+        if chosen.size and rule.constraints.eligibility:
+            codes[chosen] = exclusions(
+                _rows(situation.columns, chosen),
+                situation.roster,
+                rule.constraints.applied(situation.routing.eligibility),
+                zone=situation.tenant.time_zone,
+                at=situation.at,
+            )
+    outside = (codes == Exclusion.ELIGIBLE) & ~ruling.routed.candidates
+    codes[outside] = Exclusion.NOT_A_CANDIDATE
+    return codes
+
+
+def _rows(columns: LeadColumns, chosen: IntArray) -> LeadColumns:
+    """The columns of some leads."""
+    place = {int(i): n for n, i in enumerate(chosen)}
+    return LeadColumns(
+        lead_id=[columns.lead_id[i] for i in chosen],
+        language=[columns.language[i] for i in chosen],
+        region=[columns.region[i] for i in chosen],
+        product=[columns.product[i] for i in chosen],
+        barred=[
+            (place[i], rep_id, code) for i, rep_id, code in columns.barred if i in place
+        ],
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Leads that one policy looks at together.
+
+    Attributes:
+        policy: Its name in the registry.
+        sticky: Whether returning customers go back to their rep first.
+        told: How decisions name it.
+        leads: Its leads; bool (n_leads,).
+        even_month: Whether the intake per month is spread over its days.
+    """
+
+    policy: str | None
+    told: str
+    leads: BoolArray
+    sticky: bool = False
+    even_month: bool = False
+
+
+def groups_of(ruling: Ruling, *, instead: str | None = None) -> list[Group]:
+    """Leads by policy, in the order of the first rule of each.
+
+    Leads without a rule, left to a manager or to a pool are in no group. A weighted
+    cycle is its rule's own, so each weighted rule is a group.
+
+    Args:
+        ruling: What the rules say.
+        instead: Policy in place of those that rules let choose, or None.
+    """
+    groups: dict[tuple[object, ...], Group] = {}
+    for place, rule in enumerate(ruling.rule_set.rules):
+        named = _named(rule.choice, instead)
+        if named is None:
+            continue
+        policy, told, is_sticky = named
+        even = rule.constraints.even_month
+        key = (policy, told, even, place if policy == "weighted" else None)
+        mine = np.asarray(ruling.routed.rule == place)
+        before = groups.get(key)
+        groups[key] = Group(
+            policy,
+            told,
+            mine if before is None else before.leads | mine,
+            sticky=is_sticky,
+            even_month=even,
+        )
+    return [group for group in groups.values() if group.leads.any()]
+
+
+def _named(choice: Choice, instead: str | None) -> tuple[str | None, str, bool] | None:
+    """Policy, how decisions name it, and whether it is sticky; None is nobody's."""
+    match choice:
+        case ByPolicy(name):
+            policy = instead or name
+            return policy, policy, False
+        case Sticky(otherwise):
+            return otherwise, STICKY, True
+        case Fixed():
+            return "round_robin", FIXED, False
+        case _:
+            return None
+
+
+def as_seen(problem: Problem, group: Group, past: Past, *, before: IntArray) -> Problem:
+    """A batch as the policy of a group sees it.
+
+    Args:
+        problem: All leads and what is left of every rep's slots.
+        group: Whose leads.
+        past: The days before.
+        before: Leads each rep was given in this batch already; int64 (n_reps,).
+
+    Returns:
+        The group's leads alone are eligible, for anybody.
+    """
+    eligible = problem.eligible & group.leads[:, None]
+    members = eligible.any(axis=0)
+    n_reps = problem.n_reps
+    weight = np.ones(n_reps) if problem.weight is None else problem.weight
+    load = np.zeros(n_reps, np.int64) if problem.load is None else problem.load
+    capacity = problem.capacity
+    if group.even_month:
+        allowed = np.maximum(past.even_slots - before, 0)
+        capacity = np.minimum(capacity, allowed).astype(np.int64)
+    start = np.zeros(n_reps, np.int64)
+    start[members] = head_start(load[members], weight[members], past.settled[members])
+    given = past.given.copy()
+    given[:, -1:] += before[:, None]
+    credit = np.zeros(n_reps)
+    credit[members] = credit_over_days(
+        given[members], past.present[members], weight[members]
+    )
+    return replace(
+        problem,
+        eligible=eligible,
+        capacity=capacity,
+        floor=np.minimum(problem.floor, capacity),
+        previous_rep=past.previous_rep,
+        win_rate=past.win_rate,
+        head_start=start,
+        credit=credit,
+    )
