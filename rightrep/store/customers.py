@@ -97,6 +97,22 @@ def get_contacts(
     return found
 
 
+def contacts_of(
+    session: ReadSession, customer_ids: Iterable[CustomerId]
+) -> dict[CustomerId, list[Contact]]:
+    """The contacts of each customer, those known first first."""
+    wanted = list(dict.fromkeys(customer_ids))
+    found: dict[CustomerId, list[Contact]] = {own: [] for own in wanted}
+    for batch in batches(wanted):
+        ids = session.execute(_AT, {"ids": list(batch)}).scalars().all()
+        for contact in get_contacts(session, ids):
+            if contact.customer_id is not None:
+                found[contact.customer_id].append(contact)
+    for people in found.values():
+        people.sort(key=lambda contact: (contact.created_at, contact.contact_id))
+    return found
+
+
 def contacts_reached_by(
     session: ReadSession, kind: PointKind, values: Iterable[str]
 ) -> dict[str, list[ContactId]]:
@@ -157,6 +173,9 @@ _CUSTOMERS = select(customers).where(
 )
 _CONTACTS = select(contacts).where(
     of_tenant(contacts), contacts.c.contact_id.in_(any_of("ids"))
+)
+_AT = select(contacts.c.contact_id).where(
+    of_tenant(contacts), contacts.c.customer_id.in_(any_of("ids"))
 )
 _POINTS = (
     select(contact_points)

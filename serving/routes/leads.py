@@ -30,6 +30,7 @@ from serving.usecases import planning
 from serving.usecases.cleaning import Cleaning, cleaning_of
 from serving.usecases.import_leads import land_leads
 from serving.usecases.import_run import Run
+from serving.usecases.linking import Arrival, arrive
 from serving.usecases.situation import read_situation, value_of
 
 router = APIRouter(prefix="/v1/leads", tags=["leads"])
@@ -130,11 +131,47 @@ def _impossible(row: LeadRow) -> list[str]:
     return sorted(found | ({TAX_NUMBER} if row.tax_problem else set()))
 
 
+class ArrivalOut(BaseModel):
+    """Who is behind a lead, as far as that is known already."""
+
+    known_customer: bool = Field(description="The customer had a lead before.")
+    duplicate_of: str | None = Field(
+        description="The same enquiry came before: this lead was merged into that one."
+    )
+    review: list[str] = Field(
+        description="Duplicates that wait for a person; see /v1/duplicates."
+    )
+    kept_with: str | None = Field(
+        description="The rep who has the customer and was given the lead."
+    )
+    not_kept: str | None = Field(
+        description="Why that rep was not given it; it takes the ordinary way."
+    )
+
+    @classmethod
+    def of(cls, arrival: Arrival) -> "ArrivalOut":
+        """As callers see it."""
+        kept = arrival.kept
+        return cls(
+            known_customer=arrival.is_known_customer,
+            duplicate_of=arrival.duplicate_of,
+            review=list(arrival.waiting),
+            kept_with=kept.owner if kept and kept.given else None,
+            not_kept=kept.reason if kept else None,
+        )
+
+
+class LandedOut(LeadIds):
+    """A lead's two ids, what cannot exist of it, and who is behind it."""
+
+    customer: ArrivalOut
+
+
 class LeadsOut(BaseModel):
     """What became of the leads."""
 
     changed: int = Field(description="Leads of which something was news.")
-    leads: list[LeadIds]
+    leads: list[LandedOut]
 
 
 class ImpossibleOut(BaseModel):
@@ -258,14 +295,26 @@ def post_leads(body: LeadsIn, call: Writing) -> Response:
         if landed.refused:
             row, field, reason = landed.refused[0]
             raise InvalidInput(reason, field=f"leads.{row.place}.{field}")
+        about = {row.external_id: LeadId(own) for row, own in landed.about}
+        arrived = arrive(
+            session,
+            list(about.values()),
+            at=run.now,
+            actor=call.principal.key_id,
+        )
         ids = resolve_many(session, RecordKind.LEAD, names, source=body.source)
         return LeadsOut(
             changed=landed.landed,
             leads=[
-                LeadIds(
+                LandedOut(
                     external_id=row.external_id,
                     lead_id=ids[row.external_id],
                     impossible=_impossible(row),
+                    customer=ArrivalOut.of(
+                        arrived[about[row.external_id]]
+                        if row.external_id in about
+                        else Arrival(LeadId(ids[row.external_id]))
+                    ),
                 )
                 for row in rows
             ],

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from rightrep.domain.ids import LeadId
+from rightrep.domain.customer import Customer
+from rightrep.domain.ids import CustomerId, LeadId
 from rightrep.intake.identity import Identity, blocking_keys
 from rightrep.intake.linkage import Link, Reason, default_weights, explain
 from rightrep.intake.merge import Standing, have_two_owners, survivor
 from rightrep.store import duplicates
 from rightrep.store.aliases import RecordKind, resolve
+from rightrep.store.customers import contacts_of, get_customers
 from rightrep.store.duplicates import Duplicate, DuplicateState, Why, found_pair
 from rightrep.store.identities import Keyed, drop_keys, read_identities, save_keys
 from rightrep.store.leads import get_lead
@@ -40,6 +42,39 @@ def asked(pair: Duplicate) -> Asked:
         return Asked(pair, ())
     reasons = explain(pair.levels, default_weights())
     return Asked(pair, sorted(reasons, key=lambda reason: -abs(reason.bits)))
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerShown:
+    """What a person compares of a customer: all of it personal.
+
+    Attributes:
+        customer: Its record.
+        contacts: Names of its contacts.
+        points: Their phones and e-mail addresses.
+    """
+
+    customer: Customer
+    contacts: Sequence[str]
+    points: Sequence[str]
+
+
+def shown_customers(session: ReadSession, pair: Duplicate) -> list[CustomerShown]:
+    """The two customers of a pair; none for leads, nor where one was erased."""
+    if pair.kind is not CUSTOMER:
+        return []
+    ids = [CustomerId(own) for own in (pair.left_id, pair.right_id)]
+    found = {one.customer_id: one for one in get_customers(session, ids)}
+    people = contacts_of(session, ids)
+    return [
+        CustomerShown(
+            found[own],
+            [one.name for one in people[own] if one.name],
+            [point.value for one in people[own] for point in one.points],
+        )
+        for own in ids
+        if own in found
+    ]
 
 
 def merge_customers(
@@ -187,12 +222,15 @@ def merges_of(session: ReadSession, kind: RecordKind, name: str) -> list[Merge]:
     Args:
         session: Where to read.
         kind: Customers or leads.
-        name: Our id, of a merged record too.
+        name: Our id or the CRM's, of a merged record too.
+
+    Raises:
+        NotFound: There is no such record.
     """
     found = list_merges(session, kind, name)
     root = resolve(session, kind, name)
-    more = list_merges(session, kind, root) if root != name else []
-    return list({one.merge_id: one for one in (*found, *more)}.values())
+    every = {one.merge_id: one for one in (*found, *list_merges(session, kind, root))}
+    return sorted(every.values(), key=lambda one: (one.merged_at, one.merge_id))
 
 
 def is_refused(session: ReadSession, kind: RecordKind, one: str, other: str) -> bool:

@@ -51,11 +51,11 @@ def save_people(
     """Make or complete the customers and contacts of lead rows.
 
     A customer is found by the CRM's id, by its tax number, or by its name's key, in
-    this order; a contact belongs to its lead. Rows fill what is empty and add phones
-    and addresses; they overwrite nothing that was typed, since rows of one customer may
-    differ, but they go before what a register filled, and a tax number that can be goes
-    before one that cannot. Who was erased does not come back with the file that they
-    came with.
+    this order; a person without company is one, and a contact belongs to its lead. Rows
+    fill what is empty and add phones and addresses; they overwrite nothing that was
+    typed, since rows of one customer may differ, but they go before what a register
+    filled, and a tax number that can be goes before one that cannot. Who was erased
+    does not come back with the file that they came with.
 
     Args:
         session: Where to write.
@@ -93,7 +93,12 @@ def _save_customers(
     run: Run,
     people: People,
 ) -> None:
-    of_row, fresh = _customer_ids(session, rows, run)
+    so_far = {
+        row.external_id: own
+        for row in rows
+        if (lead := known.get(ids[row.external_id])) and (own := lead.customer_id)
+    }
+    of_row, fresh = _customer_ids(session, rows, so_far, run)
     old = [own for own in of_row if own is not None and own not in fresh]
     there = {c.customer_id: c for c in get_customers(session, old)}
     told = provenance_of(session, there)
@@ -156,9 +161,16 @@ def _is_mended(row: LeadRow, before: Customer) -> bool:
 
 
 def _customer_ids(
-    session: WriteSession, rows: Sequence[LeadRow], run: Run
+    session: WriteSession,
+    rows: Sequence[LeadRow],
+    had: dict[str, CustomerId],
+    run: Run,
 ) -> tuple[list[CustomerId | None], set[str]]:
-    """Each row's customer, and which of them were made here and now."""
+    """Each row's customer, and which of them were made here and now.
+
+    A person without company is a customer of its own; ``had`` is who is behind each
+    lead so far, and grows.
+    """
     named = {row.customer for row in rows if row.customer is not None}
     by_id, fresh = find_or_make_ids(
         session, RecordKind.CUSTOMER, run.source, named, at=run.now
@@ -178,6 +190,12 @@ def _customer_ids(
         elif own is None and (tax or key):
             own = CustomerId(next(spare))
             fresh.add(own)
+        elif own is None and (row.contact_name or row.points):
+            own = had.get(row.external_id) or CustomerId(next(spare))
+            if row.external_id not in had:
+                fresh.add(own)
+        if own is not None:
+            had[row.external_id] = own
         found.append(own)
         if own is not None and tax:
             by_tax.setdefault(tax, own)

@@ -42,12 +42,14 @@ from rightrep.store.identities import (
     read_identities,
     save_keys,
 )
+from rightrep.store.jobs import Enqueued, enqueue
 from rightrep.store.session import ReadSession, WriteSession
 from rightrep.store.sets import batches
 from serving.usecases.context import Context
 from serving.usecases.customers import CustomersLeads, enquiries, read_customer
 from serving.usecases.duplicates import keyed, settle_customers, settle_leads
 from serving.usecases.sticky import Kept, keep_with_owner
+from serving.worker import Effect, Task
 
 if TYPE_CHECKING:
     from rightrep.intake.linkage_batch import Batch
@@ -182,6 +184,19 @@ def link_everybody(
     with context.store.read(tenant_id) as reading:
         counts["waiting"] = count_duplicates(reading, DuplicateState.WAITING)
     return {name: counts[name] for name in COUNTS}
+
+
+def ask_to_link(session: WriteSession, *, at: datetime) -> Enqueued:
+    """Ask a worker to compare all customers; one run at a time is asked for."""
+    return enqueue(session, LINK, {}, at=at, open_key=LINK)
+
+
+def job(context: Context, task: Task) -> Effect:
+    """Compare all customers; what it settles it writes as it goes."""
+    counts = link_everybody(
+        context, task.tenant_id, actor=task.job_id, report=task.report
+    )
+    return lambda _session: counts
 
 
 def _written(
