@@ -6,6 +6,7 @@ and beside take a ``History`` and an instant, and see nothing later than the ins
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -115,6 +116,16 @@ TABLES: Mapping[str, Mapping[str, str]] = {
 class ArrowTable(Protocol):
     """As much of ``pyarrow.Table`` as is needed here."""
 
+    @property
+    def num_rows(self) -> int:
+        """How many rows there are."""
+        ...
+
+    @property
+    def column_names(self) -> list[str]:
+        """Names of the columns."""
+        ...
+
     def to_pandas(self) -> pd.DataFrame:
         """The same rows as a frame."""
         ...
@@ -150,21 +161,38 @@ class History:
 def _typed(name: str, table: pd.DataFrame | ArrowTable | None) -> pd.DataFrame:
     kinds = TABLES[name]
     if table is None:
-        return pd.DataFrame(
-            {column: pd.Series(dtype=_DTYPES[kind]) for column, kind in kinds.items()}
-        )
-    frame = table if isinstance(table, pd.DataFrame) else table.to_pandas()
-    absent = [column for column in kinds if column not in frame.columns]
+        return _empty(name)
+    if isinstance(table, pd.DataFrame):
+        names, n_rows = list(table.columns), len(table)
+    else:
+        names, n_rows = table.column_names, table.num_rows
+    absent = [column for column in kinds if column not in names]
     if absent:
         raise InvalidInput(
             f"The table {name!r} has no column {absent[0]!r}.", field=absent[0]
         )
+    if n_rows == 0:
+        return _empty(name)
+    frame = table if isinstance(table, pd.DataFrame) else table.to_pandas()
     return pd.DataFrame(
         {column: _as_kind(frame[column], kind) for column, kind in kinds.items()}
     ).reset_index(drop=True)
 
 
+@cache
+def _empty(name: str) -> pd.DataFrame:
+    """A table without rows; most tables of one arriving lead are, so it is shared."""
+    return pd.DataFrame(
+        {
+            column: pd.Series(dtype=_DTYPES[kind])
+            for column, kind in TABLES[name].items()
+        }
+    )
+
+
 def _as_kind(column: pd.Series, kind: str) -> pd.Series:
+    if column.dtype == _DTYPES[kind]:
+        return column
     if kind == "time":
         return pd.to_datetime(column, utc=True).astype("datetime64[us, UTC]")
     if kind == "float":

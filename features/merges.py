@@ -82,6 +82,8 @@ class Merges:
 
 def _closure(direct: pd.DataFrame) -> pd.DataFrame:
     """Every (survivor, part) with its interval, over chains of merges."""
+    if direct.empty:
+        return direct
     found, latest = [direct], direct
     for _ in range(_LONGEST_CHAIN):
         onward = latest.merge(

@@ -20,7 +20,7 @@ from features.lead_profile import lead_columns, lead_features
 from features.pair import PAIR_COLUMNS
 from features.pair_inputs import PairColumns
 from features.recipe import Recipe
-from features.rep_inputs import rep_inputs
+from features.rep_inputs import RepRows, rep_inputs
 from features.rep_profile import REP_FEATURES
 
 
@@ -54,6 +54,33 @@ def contract_of(recipe: Recipe) -> Contract:
     return Contract((*lead_columns(recipe), *reps, *PAIR_COLUMNS))
 
 
+@dataclass(frozen=True, eq=False)
+class RepSide:
+    """Reps as of one instant: the part of a batch that has nothing to do with leads.
+
+    Attributes:
+        rep_ids: The reps, in the order asked for.
+        columns: Rep columns; float32 (n_reps, n_rep_columns).
+        rows: What pair columns need to know of them.
+    """
+
+    rep_ids: Sequence[str]
+    columns: Float32Array
+    rows: RepRows
+
+
+def rep_side(known: Known, as_of: pd.Timestamp, rep_ids: Sequence[str]) -> RepSide:
+    """Columns of reps as of one instant.
+
+    Raises:
+        InvalidInput: A rep is not in the history, or nothing is rated.
+    """
+    rep = known_codes(known.own.rep_ids, rep_ids, "rep")
+    at = np.full(rep.size, instant(as_of), dtype=np.int64)
+    inputs, rows = rep_inputs(known, rep, at)
+    return RepSide(rep_ids, compute(REP_FEATURES, inputs, rep.size), rows)
+
+
 def batch(
     known: Known,
     as_of: pd.Timestamp,
@@ -61,6 +88,7 @@ def batch(
     rep_ids: Sequence[str],
     *,
     own: Own | None = None,
+    reps: "RepSide | None" = None,
 ) -> Batch:
     """Columns of leads and reps as of one instant.
 
@@ -70,22 +98,22 @@ def batch(
         lead_ids: Leads of ``own``.
         rep_ids: Reps of ``known``.
         own: Facts of these leads, where they are fresher than ``known``.
+        reps: ``rep_side`` of these reps, as of this instant or a moment before.
 
     Raises:
         InvalidInput: A lead or a rep is not in the history, or nothing is rated.
     """
+    reps = rep_side(known, as_of, rep_ids) if reps is None else reps
     own = known.own if own is None else own
     at = instant(as_of)
     lead = known_codes(own.leads.ids, lead_ids, "lead")
-    rep = known_codes(known.own.rep_ids, rep_ids, "rep")
     inputs = lead_inputs(own, known, lead, np.full(lead.size, at, dtype=np.int64))
-    of_reps, rows = rep_inputs(known, rep, np.full(rep.size, at, dtype=np.int64))
     return Batch(
         lead_ids=lead_ids,
         rep_ids=rep_ids,
         leads=compute(lead_features(known.recipe), inputs, lead.size),
-        reps=compute(REP_FEATURES, of_reps, rep.size),
-        affinity=PairColumns(own, known).affinity(lead, rows, at),
+        reps=reps.columns,
+        affinity=PairColumns(own, known).affinity(lead, reps.rows, at),
         deal_value=inputs["deal_value"],
         deal_value_stated=~np.isnan(inputs["stated_deal_value"]),
     )

@@ -179,7 +179,9 @@ def fit_booster(
 
 def raw_scores(booster: "lgb.Booster", columns: Float32Array) -> FloatArray:
     """Log odds of feature rows; float64 (n_rows,)."""
-    return np.asarray(booster.predict(columns, raw_score=True), dtype=np.float64)
+    few = columns.shape[0] < _ROWS_TO_SHARE
+    raw = booster.predict(columns, raw_score=True, num_threads=1 if few else 0)
+    return np.asarray(raw, dtype=np.float64)
 
 
 def from_text(text: str) -> "lgb.Booster":

@@ -8,7 +8,7 @@ from the store when they are asked about.
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -20,7 +20,7 @@ from features.codes import known_codes
 from features.columns import Float32Array, feature_rows
 from features.history import History
 from features.known import Known, Own
-from features.profiles import Batch, batch, lead_rows
+from features.profiles import Batch, RepSide, batch, lead_rows, rep_side
 from rightrep.clock import Clock
 from rightrep.domain.ids import LeadId, RepId, TenantId
 from rightrep.domain.money import minor_digits
@@ -34,6 +34,9 @@ from training.model import ConversionModel
 from training.scoring import PairScorer
 
 FRESH_FOR = timedelta(minutes=5)
+REPS_FRESH_FOR = timedelta(seconds=30)
+"""Rep columns are worked out again after that; what they are made of is as old as the
+adviser anyway."""
 FEW = 1_000
 """Up to so many leads are read from the store for each question."""
 
@@ -92,6 +95,7 @@ class Adviser:
     scorer: PairScorer
     minor: int
     columns_version: str
+    _kept_reps: list[tuple[datetime, RepSide]] = field(default_factory=list)
 
     def scores(
         self,
@@ -113,7 +117,14 @@ class Adviser:
             InvalidInput: A lead or a rep is unknown here.
         """
         return self._scored(
-            batch(self.known, pd.Timestamp(at), lead_ids, rep_ids, own=own)
+            batch(
+                self.known,
+                pd.Timestamp(at),
+                lead_ids,
+                rep_ids,
+                own=own,
+                reps=self._reps(rep_ids, at),
+            )
         )
 
     def scores_at_arrival(
@@ -141,6 +152,17 @@ class Adviser:
         """Which of these leads the history has; bool (n_leads,)."""
         found = pd.Index(lead_ids).isin(self.known.own.leads.ids)
         return np.asarray(found, dtype=np.bool_)
+
+    def _reps(self, rep_ids: Sequence[RepId], at: datetime) -> RepSide:
+        """Rep columns as of now, or of less than ``REPS_FRESH_FOR`` before."""
+        kept = self._kept_reps
+        if kept and list(kept[-1][1].rep_ids) == list(rep_ids):
+            age = at - kept[-1][0]
+            if timedelta(0) <= age < REPS_FRESH_FOR:
+                return kept[-1][1]
+        found = rep_side(self.known, pd.Timestamp(at), rep_ids)
+        self._kept_reps[:] = [(at, found)]
+        return found
 
     def _scored(self, found: Batch) -> Scores:
         deal_value = found.deal_value * self.minor

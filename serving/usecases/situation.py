@@ -6,6 +6,7 @@ Batch plans and one lead now look at the same situation, so they are one policy.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,17 +66,17 @@ class Situation:
         """Ids of the leads, in order."""
         return [lead.lead_id for lead in self.leads]
 
-    @property
+    @cached_property
     def rep_ids(self) -> list[RepId]:
         """Ids of the reps, in order."""
         return [entry.rep_id for entry in self.roster]
 
-    @property
+    @cached_property
     def eligible(self) -> NDArray[np.bool_]:
         """Pairs that may be; bool (n_leads, n_reps)."""
         return np.asarray(self.codes == Exclusion.ELIGIBLE)
 
-    @property
+    @cached_property
     def open_slots(self) -> NDArray[np.int64]:
         """Leads each rep may still take; int64 (n_reps,)."""
         return np.array(
@@ -86,7 +87,7 @@ class Situation:
             dtype=np.int64,
         )
 
-    @property
+    @cached_property
     def waited(self) -> FloatArray:
         """Seconds since each rep was last given a lead; float64 (n_reps,)."""
         return np.array([entry.waited_seconds for entry in self.roster])

@@ -1,0 +1,100 @@
+"""Reps are kept in memory between reads, and never longer than they are true."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from rightrep.domain.eligibility import RosterEntry
+from rightrep.domain.ids import RepId, TenantId
+from rightrep.domain.rep import Leave, Rep, RepAttributes, RepStatus
+from rightrep.store.engine import Store
+from rightrep.store.reps import roster, upsert_reps
+
+ACME, OTHER = TenantId("acme"), TenantId("other")
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+class _Undone(Exception):
+    """Ends a transaction without keeping it."""
+
+
+def told(
+    store: Store,
+    status: RepStatus,
+    *,
+    at: datetime,
+    tenant_id: TenantId = ACME,
+    leave: Sequence[Leave] = (),
+) -> None:
+    """Somebody says what one rep is."""
+    with store.write(tenant_id) as session:
+        upsert_reps(session, [rep(status, leave)], at=at)
+
+
+def rep(status: RepStatus, leave: Sequence[Leave] = ()) -> Rep:
+    what = RepAttributes(status=status, leave=tuple(leave))
+    return Rep(rep_id=RepId("ann"), name="Ann", created_at=NOON, attributes=what)
+
+
+def seen(store: Store, at: datetime, tenant_id: TenantId = ACME) -> list[RosterEntry]:
+    with store.read(tenant_id) as session:
+        return roster(session, as_of=at, local_day=at.date())
+
+
+def statuses(store: Store, at: datetime, tenant_id: TenantId = ACME) -> list[RepStatus]:
+    return [entry.attributes.status for entry in seen(store, at, tenant_id)]
+
+
+def test_a_change_is_seen_by_the_next_read(store: Store) -> None:
+    told(store, RepStatus.ACTIVE, at=NOON)
+    first = statuses(store, NOON)
+    told(store, RepStatus.PAUSED, at=NOON + MINUTE)
+
+    assert first == [RepStatus.ACTIVE]
+    assert statuses(store, NOON + MINUTE) == [RepStatus.PAUSED]
+    assert statuses(store, NOON) == [RepStatus.ACTIVE], "as it was known then"
+
+
+def test_what_is_told_for_later_begins_then(store: Store) -> None:
+    told(store, RepStatus.ACTIVE, at=NOON)
+    told(store, RepStatus.PAUSED, at=NOON + 2 * MINUTE)
+
+    found = [statuses(store, NOON + k * MINUTE) for k in (0, 1, 2, 3)]
+
+    assert found == [[RepStatus.ACTIVE]] * 2 + [[RepStatus.PAUSED]] * 2
+
+
+def test_what_a_failed_writer_told_is_not_kept(store: Store) -> None:
+    told(store, RepStatus.ACTIVE, at=NOON)
+    at = NOON + MINUTE
+    with pytest.raises(_Undone), store.write(ACME) as session:
+        upsert_reps(session, [rep(RepStatus.LEFT)], at=at)
+        inside = roster(session, as_of=at, local_day=at.date())
+        raise _Undone
+    told(store, RepStatus.PAUSED, at=at)
+
+    assert [entry.attributes.status for entry in inside] == [RepStatus.LEFT]
+    assert statuses(store, at) == [RepStatus.PAUSED]
+
+
+def test_tenants_share_nothing(store: Store) -> None:
+    told(store, RepStatus.ACTIVE, at=NOON)
+    told(store, RepStatus.LEFT, at=NOON, tenant_id=OTHER)
+
+    assert statuses(store, NOON) == [RepStatus.ACTIVE]
+    assert statuses(store, NOON, OTHER) == [RepStatus.LEFT]
+    assert statuses(store, NOON) == [RepStatus.ACTIVE]
+
+
+def test_a_rep_is_back_when_the_leave_ends_though_nothing_was_told(
+    store: Store,
+) -> None:
+    away = Leave(date(2026, 3, 3), date(2026, 3, 4))
+    told(store, RepStatus.ACTIVE, at=NOON, leave=[away])
+
+    before, after = seen(store, NOON), seen(store, NOON + timedelta(days=4))
+
+    assert before[0].back_since == NOON
+    assert after[0].back_since == datetime(2026, 3, 5, tzinfo=UTC)
