@@ -1,16 +1,22 @@
-"""Why a pair got its chance: the largest contributions, in the words of the columns.
+"""Why a pair or a lead got its chance: the largest contributions, in columns' words.
 
-Costs about a millisecond per row and 100 trees: explain the pairs that are shown, not
-those that are scored.
+Costs about a millisecond per row and 100 trees: explain what is shown, not what is
+scored.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features.columns import Column, Float32Array
+from features.columns import Column, Float32Array, Side
 from rightrep.errors import InvalidInput
 from training.model import ConversionModel
+from training.words import Language, say
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +35,13 @@ class Contribution:
 
 
 def explain(
-    model: ConversionModel, rows: Float32Array, *, largest: int = 5
+    model: ConversionModel,
+    rows: Float32Array,
+    *,
+    largest: int = 5,
+    language: Language = Language.ENGLISH,
 ) -> list[list[Contribution]]:
-    """The largest contributions to each row's chance, largest first.
+    """The largest contributions to each pair's chance, largest first.
 
     They are Shapley values of the trees (Lundberg, Erion and Lee, 2018, "Consistent
     individualized feature attribution for tree ensembles"), against the mean of the
@@ -41,44 +51,59 @@ def explain(
         model: A fitted model.
         rows: Feature rows of the pairs; float32 (n_rows, n_columns).
         largest: Most contributions per row; positive.
+        language: Language of the words.
 
     Raises:
         InvalidInput: The model has no contract.
     """
+    columns = _columns(model)
+    return _contributions(model.booster, columns, rows, largest, language)
+
+
+def explain_lead(
+    model: ConversionModel,
+    leads: Float32Array,
+    *,
+    largest: int = 5,
+    language: Language = Language.ENGLISH,
+) -> list[list[Contribution]]:
+    """The largest contributions to each lead's own chance, and so to its lead score.
+
+    Args:
+        model: A fitted model.
+        leads: Lead columns; float32 (n_leads, n_lead_columns).
+        largest: Most contributions per lead; positive.
+        language: Language of the words.
+
+    Raises:
+        InvalidInput: The model has no contract.
+    """
+    columns = [one for one in _columns(model) if one.side is Side.LEAD]
+    return _contributions(model.lead_.booster, columns, leads, largest, language)
+
+
+def _columns(model: ConversionModel) -> Sequence[Column]:
     if model.contract is None:
         raise InvalidInput("A model without a contract cannot be explained.")
-    columns = model.contract.columns
-    added = np.asarray(model.booster.predict(rows, pred_contrib=True))[:, :-1]
+    return model.contract.columns
+
+
+def _contributions(
+    booster: "lgb.Booster",
+    columns: Sequence[Column],
+    rows: Float32Array,
+    largest: int,
+    language: Language,
+) -> list[list[Contribution]]:
+    added = np.asarray(booster.predict(rows, pred_contrib=True))[:, :-1]
     order = np.argsort(-np.abs(added), axis=1, kind="stable")[:, :largest]
     return [
         [
-            Contribution(columns[k].name, _words(columns[k], row[k]), float(parts[k]))
+            Contribution(
+                columns[k].name, say(columns[k], row[k], language), float(parts[k])
+            )
             for k in chosen
             if parts[k] != 0.0
         ]
         for row, parts, chosen in zip(rows, added, order, strict=True)
     ]
-
-
-def _words(column: Column, value: np.float32) -> str:
-    if np.isnan(value):
-        return f"{column.meaning}: not known ({column.missing})"
-    if column.categorical:
-        return f"{column.meaning}: {_category(column, int(value))}"
-    return f"{column.meaning}: {_number(column.unit, float(value))}"
-
-
-def _number(unit: str, value: float) -> str:
-    if unit == "0 or 1":
-        return "yes" if value else "no"
-    if unit == "share":
-        return f"{value:.1%}"
-    if unit.startswith("log "):
-        return f"{np.expm1(value):,.3g} {unit.removeprefix('log ')}"
-    return f"{value:,.4g} {unit}"
-
-
-def _category(column: Column, code: int) -> str:
-    """The category's own text: the unit of such a column lists them by code."""
-    categories = column.unit.removeprefix("code of ").split("|")
-    return categories[code - 1] if 1 <= code <= len(categories) else "another one"

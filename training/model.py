@@ -28,7 +28,7 @@ from training.dataset import FEWEST_OF_EACH
 from training.evaluation import Gain, gain_of
 from training.lead_score import ScoreMap
 from training.trial import Cut, Part, Tried, fit_again, try_part
-from training.weighting import Lottery, check_choice, drawn_weights, training_weights
+from training.weighting import Lottery, check_choice, drawn_weights
 
 if TYPE_CHECKING:
     import lightgbm as lgb
@@ -152,7 +152,7 @@ class ConversionModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             week: Week of each row, likewise.
             propensity: Of the lottery that chose the rep, missing where nothing was
                 drawn; (n_rows,). Where drawn rows show that the choice of reps misled
-                the others, these count less, and drawn ones judge.
+                the others, they alone judge, and doubted columns are not looked at.
 
         Raises:
             TooFewOutcomes: Too few rows are won, or lost.
@@ -169,9 +169,9 @@ class ConversionModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             for one in (rep, week)
         ]
         odds = None if propensity is None else np.asarray(propensity, dtype=np.float64)
-        lead, pair, rows = self._judged(rows, *clusters, propensity=odds)
+        lead, pair, belief = self._judged(rows, *clusters, propensity=odds)
         self.reps_differ_ = self.gain_.low > 0.0
-        self.set_parts(*self._answering(lead.part, pair.part, rows))
+        self.set_parts(*self._answering(lead.part, pair.part, rows, belief))
         self.score_map_ = ScoreMap.of(self.lead_.chance(self._alone(rows).columns))
         return self
 
@@ -182,10 +182,12 @@ class ConversionModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         week: NDArray[np.generic],
         *,
         propensity: FloatArray | None,
-    ) -> tuple[Tried, Tried, Rows]:
-        """Both parts tried and judged on later rows; the rows as they are to count."""
+    ) -> tuple[Tried, Tried, Belief]:
+        """Both parts tried and judged on later rows; what was believed of columns."""
         later = Cut.of(rows.won.size).later
-        lead, pair = self._tried(rows)
+        belief = self._belief
+        lead = self._try_lead(rows)
+        pair = self._try_pair(rows, lead, belief)
         judging = None
         self.lottery_: Lottery | None = None
         if propensity is not None:
@@ -194,15 +196,15 @@ class ConversionModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 rows.won[later], lead.chance, pair.chance, rep[later], drawn
             )
             if self.lottery_.misled:
-                counts = rows.weight * training_weights(propensity)
-                rows, judging = replace(rows, weight=counts), drawn_weights(drawn)
-                lead, pair = self._tried(rows)
+                judging = drawn_weights(drawn)
+                belief = replace(belief, unseen=belief.unseen | belief.doubted)
+                pair = self._try_pair(rows, lead, belief)
         self.later_: Later | None = Later(
             rows.won[later], lead.chance, pair.chance, rep[later]
         )
         of_gain = rows.won[later], lead.chance, pair.chance, rep[later], week[later]
         self.gain_: Gain = gain_of(*of_gain, weight=judging)
-        return lead, pair, rows
+        return lead, pair, belief
 
     def try_pair(self, rows: Rows) -> Tried:
         """What the pair part says of later rows; nothing of the model changes.
@@ -210,18 +212,20 @@ class ConversionModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Args:
             rows: Rows in order of time, in the contract's columns.
         """
-        return self._tried(rows)[1]
+        return self._try_pair(rows, self._try_lead(rows), self._belief)
 
-    def _tried(self, rows: Rows) -> tuple[Tried, Tried]:
-        """The lead's part and the pair's on top of it, on later rows."""
-        trees, more = self._trees(rows.won.size)
-        columns, of_lead = self._contract.columns, self._contract.of(Side.LEAD)
-        lead = try_part(self._alone(rows), of_lead, trees)
-        pair = try_part(rows, columns, more, start=lead.part, belief=self._belief)
-        return lead, pair
+    def _try_lead(self, rows: Rows) -> Tried:
+        trees, _ = self._trees(rows.won.size)
+        return try_part(self._alone(rows), self._contract.of(Side.LEAD), trees)
+
+    def _try_pair(self, rows: Rows, lead: Tried, belief: Belief) -> Tried:
+        """The pair's part on top of the lead's."""
+        _, more = self._trees(rows.won.size)
+        columns = self._contract.columns
+        return try_part(rows, columns, more, start=lead.part, belief=belief)
 
     def _answering(
-        self, lead: Part, pair: Part, rows: Rows
+        self, lead: Part, pair: Part, rows: Rows, belief: Belief
     ) -> tuple[Part, Part | None]:
         """What answers, its trees fitted to all rows unless told otherwise."""
         by_rep = self.reps_differ_ or self.by_rep_anyway
@@ -233,7 +237,7 @@ class ConversionModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if not by_rep:
             return lead, None
         columns = self._contract.columns
-        again = fit_again(pair, rows, columns, more, start=lead, belief=self._belief)
+        again = fit_again(pair, rows, columns, more, start=lead, belief=belief)
         return lead, again
 
     @property

@@ -4,8 +4,12 @@ A manager who gives the promising leads to some reps makes these look better tha
 are, and a model learns it. Where a lottery chose, with a known propensity, nobody's
 promise could play a part. So what a model credits reps with is checked there: it must
 come true on drawn decisions as it does on chosen ones. Where it does not, drawn
-decisions (weighted by the inverse of their propensity) judge, and chosen ones count
-less.
+decisions alone judge whether reps differ, weighted by the inverse of their propensity,
+and the trees do not look at columns that follow from how leads were given.
+
+Weights are not used to fit trees: on demo markets of 40,000 leads, whose managers give
+promising leads to senior reps, counting chosen decisions 0.3 or less made the best rep
+by the model win 20 % more than a random one, against 28 % with all of them.
 """
 
 from dataclasses import dataclass
@@ -19,9 +23,6 @@ from training.evaluation import Interval, clustered
 
 FEWEST_EFFECTIVE = 200.0
 """Drawn decisions, in effect, below which nothing is concluded from them."""
-
-CHOSEN_WEIGHT = 0.3
-"""What a chosen decision counts in training where the choice misled the history."""
 
 MOST_WEIGHT = 20.0
 """Most that a drawn decision counts, as a multiple of the median: a single draw of a
@@ -78,7 +79,7 @@ class Lottery:
         if self.misled:
             return (
                 f"{came} The choice of reps misled the history: drawn decisions judge, "
-                f"and others count {CHOSEN_WEIGHT:g} in training."
+                "and columns that follow from how leads were given are left out."
             )
         return f"{came} No sign that the choice of reps misled the history."
 
@@ -101,16 +102,6 @@ def drawn_weights(propensity: FloatArray) -> FloatArray:
         return weight
     weight = np.minimum(weight, MOST_WEIGHT * np.median(weight[drawn]))
     return np.asarray(weight / weight[drawn].mean())
-
-
-def training_weights(propensity: FloatArray) -> FloatArray:
-    """What each decision counts where the choice of reps misled the history.
-
-    Args:
-        propensity: As in ``drawn_weights``.
-    """
-    weight = drawn_weights(propensity)
-    return np.where(weight > 0.0, weight, CHOSEN_WEIGHT)
 
 
 def effective_n(weight: FloatArray) -> float:

@@ -10,13 +10,11 @@ from scipy.special import expit
 
 from features.as_of import FloatArray
 from training.weighting import (
-    CHOSEN_WEIGHT,
     MOST_WEIGHT,
     Lottery,
     check_choice,
     drawn_weights,
     effective_n,
-    training_weights,
 )
 
 N_REPS = 20
@@ -114,14 +112,6 @@ def test_drawn_decisions_weigh_one_on_average_and_others_nothing(
     if drawn.any():
         assert weight[drawn].mean() == pytest.approx(1.0)
         assert weight.max() <= MOST_WEIGHT * np.median(weight[drawn]) * (1 + 1e-9)
-
-
-@given(propensities)
-def test_every_decision_counts_in_training(propensity: FloatArray) -> None:
-    weight = training_weights(propensity)
-
-    assert (weight > 0.0).all()
-    assert (weight[np.isnan(propensity)] == CHOSEN_WEIGHT).all()
 
 
 def test_rare_draws_weigh_more_but_not_without_limit() -> None:
