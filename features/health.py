@@ -53,12 +53,16 @@ class Health:
     parts: Mapping[HealthPart, FloatArray]
     facts: Mapping[HealthPart, FloatArray]
 
+    def most(self, rules: HealthRules) -> dict[HealthPart, float]:
+        """What each part could add to the score at most; they sum to 100."""
+        weight = _weights(self.parts, rules)
+        return {part: 100.0 * weight[part] for part in HealthPart}
+
     def points(self, rules: HealthRules) -> dict[HealthPart, FloatArray]:
         """What each part adds to the score; they sum to it."""
-        weight = _weights(self.parts, rules)
         return {
-            part: 100.0 * weight[part] * np.nan_to_num(self.parts[part])
-            for part in HealthPart
+            part: most * np.nan_to_num(self.parts[part])
+            for part, most in self.most(rules).items()
         }
 
 
@@ -86,8 +90,10 @@ def customer_health(
     }.items():
         parts[part], facts[part] = values, fact
     weight = _weights(parts, rules)
-    score = sum(weight[part] * np.nan_to_num(parts[part]) for part in HealthPart)
-    return Health(pd.Index(ids), 100.0 * np.asarray(score), parts, facts)
+    score = np.zeros(len(ids))
+    for part in HealthPart:
+        score += 100.0 * weight[part] * np.nan_to_num(parts[part])
+    return Health(pd.Index(ids), score, parts, facts)
 
 
 def _weights(
@@ -135,7 +141,7 @@ class _Customers:
         count = np.bincount(customer, minlength=n).astype(np.float64)
         # A purchase of unknown value is taken to be a usual one.
         value = bought["value"].fillna(bought["value"].median()).to_numpy(np.float64)
-        money = np.bincount(customer, value, n)
+        money = np.bincount(customer, value, n).astype(np.float64)
         rank = pd.Series(money).rank().to_numpy(np.float64)
         parts = {
             HealthPart.RECENCY: 0.5 ** (days / self.rules.purchase_days),
@@ -186,5 +192,8 @@ class _Customers:
         weight = 0.5 ** (age_days / self.rules.contact_days)
         score = np.nan_to_num(rows["score"].to_numpy(np.float64)[mine])
         n = len(self.ids)
-        count = np.bincount(customer[mine], weight, n)
-        return count, np.bincount(customer[mine], weight * score, n)
+        count, total = (
+            np.bincount(customer[mine], value, n).astype(np.float64)
+            for value in (weight, weight * score)
+        )
+        return count, total

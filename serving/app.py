@@ -11,6 +11,7 @@ from serving.routes import (
     assignments,
     decisions,
     feedback,
+    health,
     jobs,
     leads,
     marks,
@@ -55,6 +56,7 @@ def create_app(context: Context) -> FastAPI:
     nouns = (
         leads,
         marks,
+        health,
         reps,
         assignments,
         feedback,

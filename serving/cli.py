@@ -12,6 +12,7 @@ from serving.commands import (
     backtest,
     data,
     demo,
+    health,
     keys,
     learn,
     pools,
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for module in (demo, data, learn, backtest, share, routing, run):
+for module in (demo, data, learn, backtest, share, routing, health, run):
     module.register(app)
 app.add_typer(keys.app, name="keys")
 app.add_typer(pools.app, name="pools")

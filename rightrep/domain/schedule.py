@@ -41,6 +41,7 @@ DEFAULTS: Mapping[str, Recurrence] = {
     "retrain": Recurrence(at=time(2), every_days=7),
     "drift": Recurrence(at=time(3)),
     "retention": Recurrence(at=time(4)),
+    "health": Recurrence(at=time(5)),
 }
 """Kinds of jobs that every tenant has done from the start."""
 
