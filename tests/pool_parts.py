@@ -21,6 +21,7 @@ from rightrep.store.engine import Store
 from rightrep.store.tenants import create_tenant
 from serving.usecases import pools
 from serving.usecases.context import Context
+from serving.usecases.next_rep import propose
 from serving.usecases.pool_claims import Claimed, claim
 from serving.usecases.pool_recycling import Recycled, recycle
 from tests.store_records import add_leads, add_reps
@@ -147,6 +148,18 @@ class Sales:
     def recycle(self) -> Recycled:
         """The clock strikes."""
         return recycle(self.context, self.tenant_id, actor="job")
+
+    def proposed(self, lead: LeadId) -> list[RepId]:
+        """Who should have a lead now, best first."""
+        found = propose(self.context, self.tenant_id, lead)
+        return [found.situation.rep_ids[j] for j in found.ranking]
+
+    def since(self, lead: LeadId) -> datetime:
+        """From when on the owner has a lead."""
+        with self.read() as session:
+            found = ownership.get_owner(session, lead)
+        assert found is not None
+        return found.since
 
     def owners(self, leads: Sequence[LeadId] | None = None) -> dict[LeadId, RepId]:
         """Who has what."""
