@@ -42,6 +42,10 @@ _LATIN_PHRASES = (
 )  # fmt: skip
 
 
+_TRAILING = re.compile(rf"(?<=..)(?:{'|'.join(_ASIAN_FORMS)})$", re.DOTALL)
+_LEADING = re.compile(rf"^(?:{'|'.join(_LEADING_FORMS)})(?=..)", re.DOTALL)
+
+
 class CompanyName(NamedTuple):
     """A company's name in its parts, for comparing.
 
@@ -136,18 +140,12 @@ def _without_asian_forms(key: str) -> str:
 
 def _shorter(key: str) -> str:
     """Without one form, where two characters stay."""
-    if key in _ASIAN_FORMS:
+    if key.isascii() or key in _ASIAN_FORMS:
         return key
     branch = _BRANCH.fullmatch(key)
     if branch is not None:
         return branch[1] + branch[2]
-    for form in _ASIAN_FORMS:
-        if len(key) > len(form) + 1 and key.endswith(form):
-            return key.removesuffix(form)
-    for form in _LEADING_FORMS:
-        if len(key) > len(form) + 1 and key.startswith(form):
-            return key.removeprefix(form)
-    return key
+    return _LEADING.sub("", _TRAILING.sub("", key, count=1), count=1)
 
 
 def _region(text: str) -> str | None:

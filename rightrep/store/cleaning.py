@@ -82,7 +82,7 @@ def provenance_of(
     )
     found: dict[str, dict[str, Provenance]] = {}
     for batch in batches(sorted(set(record_ids))):
-        for row in session.execute(query, {"ids": list(batch)}).mappings():
+        for row in session.execute(query, {"ids": list(batch)}).mappings().all():
             one = Provenance(**{**row, "value": row["value"][0]})
             found.setdefault(one.record_id, {})[one.field] = one
     return found

@@ -68,8 +68,8 @@ def get_customers(
     """Customers in no order; unknown and erased ones are left out."""
     found: list[Customer] = []
     for batch in batches(list(dict.fromkeys(customer_ids))):
-        rows = session.execute(_CUSTOMERS, {"ids": list(batch)}).mappings()
-        found += [Customer(**{name: row[name] for name in _COLUMNS}) for row in rows]
+        rows = session.execute(_CUSTOMERS, {"ids": list(batch)}).all()
+        found += [Customer(**dict(zip(_COLUMNS, row, strict=True))) for row in rows]
     return found
 
 
@@ -81,7 +81,7 @@ def get_contacts(
     for batch in batches(list(dict.fromkeys(contact_ids))):
         ids = {"ids": list(batch)}
         points: dict[str, list[ContactPoint]] = {}
-        for row in session.execute(_POINTS, ids):
+        for row in session.execute(_POINTS, ids).all():
             point = ContactPoint(PointKind(row.kind), row.value, row.possible)
             points.setdefault(row.contact_id, []).append(point)
         found += [
@@ -92,7 +92,7 @@ def get_contacts(
                 created_at=row.created_at,
                 points=tuple(points.get(row.contact_id, ())),
             )
-            for row in session.execute(_CONTACTS, ids)
+            for row in session.execute(_CONTACTS, ids).all()
         ]
     return found
 
@@ -143,7 +143,7 @@ def customers_named(
         .order_by(customers.c.created_at, customers.c.customer_id)
     )
     for batch in batches(list(dict.fromkeys(keys))):
-        for row in session.execute(query, {"keys": list(batch)}):
+        for row in session.execute(query, {"keys": list(batch)}).all():
             found.setdefault(row.key, []).append(row.customer_id)
     return found
 
@@ -168,7 +168,7 @@ def _point_row(point: ContactPoint) -> dict[str, object]:
 
 
 _COLUMNS = ("customer_id", "created_at", *_CUSTOMER)
-_CUSTOMERS = select(customers).where(
+_CUSTOMERS = select(*(customers.c[name] for name in _COLUMNS)).where(
     of_tenant(customers), customers.c.customer_id.in_(any_of("ids"))
 )
 _CONTACTS = select(contacts).where(

@@ -167,9 +167,11 @@ def get_leads(
         ids = {"ids": list(batch)}
         versions = {
             row["lead_id"]: _attributes(row)
-            for row in session.execute(_IN_FORCE, {**ids, "as_of": as_of}).mappings()
+            for row in session.execute(_IN_FORCE, {**ids, "as_of": as_of})
+            .mappings()
+            .all()
         }
-        for row in session.execute(_LEADS, ids):
+        for row in session.execute(_LEADS, ids).all():
             found[row.lead_id] = Lead(
                 lead_id=row.lead_id,
                 customer_id=row.customer_id,
