@@ -64,19 +64,23 @@ def save_people(
         known: Leads that were there before.
         run: The import.
     """
-    people = People(erased=_erased(session, known))
+    customers = {lead.customer_id for lead in known.values() if lead.customer_id}
+    contacts = {lead.contact_id for lead in known.values() if lead.contact_id}
+    there = {c.customer_id: c for c in get_customers(session, customers)}
+    here = {c.contact_id: c for c in get_contacts(session, contacts)}
+    people = People(erased=_erased(known, there, here))
     rows = [row for row in rows if ids[row.external_id] not in people.erased]
-    _save_customers(session, rows, ids, known, run, people)
-    _save_contacts(session, rows, ids, known, run, people)
+    _save_customers(session, rows, ids, known, there, run, people)
+    _save_contacts(session, rows, ids, known, here, run, people)
     return people
 
 
-def _erased(session: WriteSession, known: dict[LeadId, Lead]) -> set[LeadId]:
+def _erased(
+    known: dict[LeadId, Lead],
+    there: Mapping[CustomerId, Customer],
+    here: Mapping[ContactId, Contact],
+) -> set[LeadId]:
     """Known leads that name a customer or a contact who is not there any more."""
-    wanted = {lead.customer_id for lead in known.values() if lead.customer_id}
-    there = {c.customer_id for c in get_customers(session, wanted)}
-    named = {lead.contact_id for lead in known.values() if lead.contact_id}
-    here = {c.contact_id for c in get_contacts(session, named)}
     return {
         lead.lead_id
         for lead in known.values()
@@ -90,6 +94,7 @@ def _save_customers(
     rows: Sequence[LeadRow],
     ids: dict[str, LeadId],
     known: dict[LeadId, Lead],
+    there: dict[CustomerId, Customer],
     run: Run,
     people: People,
 ) -> None:
@@ -99,8 +104,9 @@ def _save_customers(
         if (lead := known.get(ids[row.external_id])) and (own := lead.customer_id)
     }
     of_row, fresh = _customer_ids(session, rows, so_far, run)
-    old = [own for own in of_row if own is not None and own not in fresh]
-    there = {c.customer_id: c for c in get_customers(session, old)}
+    old = {own for own in of_row if own is not None and own not in fresh}
+    unseen = get_customers(session, old - there.keys())
+    there |= {customer.customer_id: customer for customer in unseen}
     told = provenance_of(session, there)
     wanted: dict[CustomerId, Customer] = {}
     for row, customer_id in zip(rows, of_row, strict=True):
@@ -221,12 +227,11 @@ def _save_contacts(
     rows: Sequence[LeadRow],
     ids: dict[str, LeadId],
     known: dict[LeadId, Lead],
+    there: Mapping[ContactId, Contact],
     run: Run,
     people: People,
 ) -> None:
     had = {lead_id: lead.contact_id for lead_id, lead in known.items()}
-    old = [own for own in had.values() if own is not None]
-    there = {c.contact_id: c for c in get_contacts(session, old)}
     wanted: dict[ContactId, Contact] = {}
     fresh = iter(new_ids(run.now, len(rows)))
     for row in rows:
