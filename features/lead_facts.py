@@ -6,7 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from features.as_of import FloatArray, IntArray, Log, Tally, in_force, instants
+from features.as_of import (
+    FloatArray,
+    IntArray,
+    Log,
+    Tally,
+    in_force,
+    instants,
+    row_in_force,
+    take,
+)
 from features.codes import Coded, codes_of
 from features.history import History
 from features.merges import Merges
@@ -52,7 +61,8 @@ class LeadFacts:
         survey_score: Score of each survey; float64.
         given: Decisions, by lead.
         arrivals: Leads, by customer.
-        wins: +1 and -1 of known wins, by customer.
+        wins: Known wins, by customer: number, deal values stated when they were first
+            known (major units of the tenant's currency), number of those stated.
         won: Wins when they were first known, by customer.
     """
 
@@ -85,7 +95,13 @@ class LeadFacts:
         customer, customer_ids = pd.factorize(own)
         customer = customer.astype(np.int64)
         valid_from = instants(versions["valid_from"])
-        wins, won = _customer_wins(history, ids, customer)
+        standing = in_force(
+            codes_of(ids, versions["lead_id"]),
+            valid_from,
+            instants(versions["recorded_at"]),
+        )
+        deal_value = versions["deal_value"].to_numpy(np.float64)
+        wins, won = _customer_wins(history, ids, customer, standing, deal_value)
         touches, page_views, surveys, score = _activities(history.activities, ids)
         return cls(
             ids=ids,
@@ -93,11 +109,7 @@ class LeadFacts:
             customer=customer,
             customer_ids=pd.Index(customer_ids),
             merges=Merges.of(history.merges, ids),
-            versions=in_force(
-                codes_of(ids, versions["lead_id"]),
-                valid_from,
-                instants(versions["recorded_at"]),
-            ),
+            versions=standing,
             valid_from=valid_from,
             texts={name: Coded.of(versions[name]) for name in TEXTS},
             numbers={name: versions[name].to_numpy(np.float64) for name in NUMBERS},
@@ -141,12 +153,21 @@ def _activities(
 
 
 def _customer_wins(
-    history: History, ids: pd.Index, customer: IntArray
+    history: History,
+    ids: pd.Index,
+    customer: IntArray,
+    versions: Log,
+    deal_value: FloatArray,
 ) -> tuple[Tally, Log]:
     lead = codes_of(ids, history.outcomes["lead_id"])
     subject, at, change = Results.of(history.outcomes, lead).win_changes()
     who = customer[subject]
+    # What a win added is what its being taken back takes away.
+    _, first, again = np.unique(subject, return_index=True, return_inverse=True)
+    version = row_in_force(versions, subject[first], at[first])[again]
+    stated = np.nan_to_num(take(deal_value, version, np.nan))
+    values = (change, change * stated, change * (stated > 0))
     return (
-        Tally.of(who, at, [change.astype(np.float64)]),
+        Tally.of(who, at, [value.astype(np.float64) for value in values]),
         Log.of(np.where(change > 0, who, -1), at),
     )

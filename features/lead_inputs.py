@@ -153,7 +153,7 @@ def _customer(own: Own, lead: IntArray, at: IntArray) -> dict[str, FloatArray]:
     )
     np.subtract.at(arrivals, asking[same], 1)
     previous = leads.arrivals.last(customer, np.minimum(created, at) - 1)
-    wins = leads.wins.sums(customer, before)[0]
+    wins, stated, n_stated = leads.wins.sums(customer, before)
     won = take(leads.won.known_at, leads.won.last(customer, before), NEVER)
     return {
         "customer_leads": arrivals.astype(np.float64),
@@ -161,6 +161,8 @@ def _customer(own: Own, lead: IntArray, at: IntArray) -> dict[str, FloatArray]:
             np.float64
         ),
         "customer_wins": wins,
+        "customer_stated_value": stated,
+        "customer_stated_wins": n_stated,
         "days_since_customer_lead": days_between(
             take(leads.arrivals.known_at, previous, NEVER), at
         ),

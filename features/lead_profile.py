@@ -210,6 +210,35 @@ _BEHAVIOUR = (
     _count("earlier_decisions", "how often this lead was given to a rep before"),
 )
 
+
+@feature(
+    Side.LEAD,
+    unit="log money",
+    meaning="what this customer bought before",
+    missing="never won, or no deal value was stated",
+)
+def log_customer_value(
+    customer_wins: FloatArray,
+    customer_stated_value: FloatArray,
+    customer_stated_wins: FloatArray,
+) -> FloatArray:
+    """Natural log of one plus the deal values of the customer's earlier wins.
+
+    Those stated when the win was known; a win that states none counts as the mean of
+    the others. Money of outcomes is never a feature.
+    """
+    known = (customer_stated_wins > 0) & (customer_wins > 0)
+    total = np.full(customer_wins.shape, np.nan)
+    np.divide(
+        customer_stated_value * customer_wins,
+        customer_stated_wins,
+        out=total,
+        where=known,
+    )
+    # Sums of wins taken back may leave a hair below nothing.
+    return np.log1p(np.maximum(total, 0.0))
+
+
 _CUSTOMER = (
     _count("customer_leads", "earlier leads of this customer"),
     _count("customer_contacts", "earlier contacts of any rep with this customer"),
@@ -222,6 +251,7 @@ _CUSTOMER = (
     _since(
         "days_since_customer_win", "days since the customer's last win", "never won"
     ),
+    log_customer_value,
     customer_win_rate,
 )
 

@@ -17,8 +17,8 @@ drawn the two spreads cannot be told apart, and half of what is seen counts as c
 
 Sources: the normal hierarchical model and its grid, Gelman et al., Bayesian Data
 Analysis, 3rd ed., section 5.4; priors off the boundary, Chung et al. 2013
-(Psychometrika 78:685); shrunk standardised ratios, Clayton and Kaldor 1987 (Biometrics 43:671);
-drawn and chosen evidence, Rosenman et al. 2023 (Biometrics 79:2961).
+(Psychometrika 78:685); shrunk standardised ratios, Clayton and Kaldor 1987 (Biometrics
+43:671); drawn and chosen evidence, Rosenman et al. 2023 (Biometrics 79:2961).
 """
 
 from dataclasses import dataclass

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from features.as_of import instant
 from features.columns import feature_rows
+from features.health import customer_health
 from features.history import History
 from features.known import Known, Own
 from features.learn import learn_recipe
@@ -27,6 +28,8 @@ from features.profiles import (
     rep_and_pair_rows,
 )
 from features.recipe import Recipe
+from features.standings import standings
+from rightrep.domain.health import HealthRules
 from tests.made_history import SPAN_DAYS, START, made_history
 from training.dataset import labelled
 
@@ -181,6 +184,32 @@ def test_no_column_sees_what_comes_after_its_instant(
     other = known(changed(history(), at, seed))
 
     assert_same(everything(present(), at), everything(other, at))
+
+
+@settings(max_examples=15)
+@given(at=instants_asked, seed=st.integers(0, 2**32), rep=st.integers(0, 7))
+def test_no_rating_in_words_sees_what_comes_after_its_instant(
+    at: pd.Timestamp, seed: int, rep: int
+) -> None:
+    other = known(changed(history(), at, seed))
+    rep_id = str(present().own.rep_ids[rep])
+
+    told, again = (standings(found, rep_id, at) for found in (present(), other))
+
+    assert told == again
+
+
+@settings(max_examples=30)
+@given(at=instants_asked, seed=st.integers(0, 2**32))
+def test_no_customers_health_sees_what_comes_after_its_instant(
+    at: pd.Timestamp, seed: int
+) -> None:
+    other = changed(history(), at, seed)
+
+    one, two = (customer_health(it, at, HealthRules()) for it in (history(), other))
+
+    assert list(one.customer_ids) == list(two.customer_ids)
+    np.testing.assert_allclose(one.score, two.score, rtol=1e-12)
 
 
 @settings(max_examples=15)

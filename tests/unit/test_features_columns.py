@@ -190,6 +190,41 @@ def test_a_customers_earlier_leads_and_wins_are_counted() -> None:
     assert lead_value(found, "days_since_customer_lead", day(21)) == 21.0
 
 
+def bought(*stated: float | None) -> History:
+    """A customer who bought once for each deal value, and then states another one."""
+    ids = [f"first-{k}" for k in range(len(stated))]
+    versions: list[Row] = [
+        {"lead_id": i, "valid_from": day(at), "deal_value": value}
+        for i, own in zip(ids, stated, strict=True)
+        for at, value in ((0, own), (15, 9e9))
+        if value is not None
+    ]
+    return history(
+        leads=[
+            {**LEAD, "customer_id": "acme", "created_at": day(20)},
+            *({"lead_id": i, "customer_id": "acme"} for i in ids),
+        ],
+        lead_versions=versions,
+        outcomes=[{"lead_id": i, "result": "won", "closed_at": day(10)} for i in ids],
+    )
+
+
+def test_what_a_customer_bought_counts_at_the_value_stated_when_it_was_won() -> None:
+    found = bought(100.0, 300.0)
+
+    value = lead_value(found, "log_customer_value", day(21))
+
+    assert value == pytest.approx(np.log1p(400.0), rel=1e-6)
+    assert np.isnan(lead_value(found, "log_customer_value", day(9)))
+
+
+def test_a_purchase_of_unknown_value_counts_as_a_usual_one_of_the_customer() -> None:
+    value = lead_value(bought(100.0, None), "log_customer_value", day(21))
+
+    assert value == pytest.approx(np.log1p(200.0), rel=1e-6)
+    assert np.isnan(lead_value(bought(None), "log_customer_value", day(21)))
+
+
 def judged(won: Sequence[str], lost: Sequence[str], **lead: str) -> dict[str, Any]:
     """Decisions of day 0 by rep, won or lost on day 1."""
     reps = [*won, *lost]
