@@ -19,6 +19,7 @@ from serving.routes import (
     ownership,
     pools,
     reps,
+    scores,
     settings,
     system,
     webhooks,
@@ -55,6 +56,7 @@ def create_app(context: Context) -> FastAPI:
     app.include_router(system.router)
     nouns = (
         leads,
+        scores,
         marks,
         health,
         reps,

@@ -1,18 +1,16 @@
-"""Leads: made and brought up to date by the CRM; read back with scores."""
+"""Leads: made and brought up to date by the CRM; read back."""
 
 from datetime import datetime
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 
 from rightrep.domain.cleaning import TAX_NUMBER
 from rightrep.domain.customer import ContactPoint
-from rightrep.domain.eligibility import Exclusion
 from rightrep.domain.ids import LeadId
 from rightrep.domain.lead import Lead, LeadAttributes, Stage
 from rightrep.domain.roles import Role
-from rightrep.errors import InvalidInput, ModelUnavailable, NotFound
+from rightrep.errors import InvalidInput, NotFound
 from rightrep.intake.companies import company_key
 from rightrep.intake.emails import email_points
 from rightrep.intake.phones import phone_points
@@ -25,13 +23,10 @@ from rightrep.store.tenants import get_tenant
 from serving.dependencies import Caller, Parts, Reading, Writing, allow
 from serving.errors import may_raise
 from serving.models import Body, Instant, Key, MoneyIn, MoneyOut, Text, Word
-from serving.routes.decisions import ExcludedOut, excluded_out
-from serving.usecases import planning
 from serving.usecases.cleaning import Cleaning, cleaning_of
 from serving.usecases.import_leads import land_leads
 from serving.usecases.import_run import Run
 from serving.usecases.linking import Arrival, arrive
-from serving.usecases.situation import read_situation, value_of
 
 router = APIRouter(prefix="/v1/leads", tags=["leads"])
 
@@ -241,39 +236,6 @@ class LeadOut(BaseModel):
         )
 
 
-class ContributionOut(BaseModel):
-    """What one column adds to a chance."""
-
-    column: str
-    words: str = Field(description="What the column says, in words.")
-    log_odds: float = Field(description="Added to the log odds; positive helps.")
-
-
-class RepScoreOut(BaseModel):
-    """What the model says about one rep with this lead."""
-
-    rep_id: str
-    p_convert: float = Field(description="Chance to win, in [0, 1].")
-    value: float = Field(description="Expected value, minor units.")
-    contributions: list[ContributionOut] = Field(
-        description="The largest ones; for the reps that were asked to be explained."
-    )
-
-
-class ScoresOut(BaseModel):
-    """What the model says about a lead with every rep who may take it."""
-
-    lead_id: str
-    model_version: str
-    lead_score: int = Field(description="0 to 100, whoever takes it.")
-    p_lead: float = Field(description="Chance to win, whoever takes it.")
-    deal_value_stated: bool = Field(
-        description="False: the segment's usual deal value was taken."
-    )
-    reps: list[RepScoreOut] = Field(description="Best first.")
-    excluded: list[ExcludedOut]
-
-
 @router.post(
     "",
     response_model=LeadsOut,
@@ -333,72 +295,3 @@ def get_lead(lead_id: Key, session: Reading, caller: Caller, parts: Parts) -> Le
     lead = leads.get_lead(session, known, as_of=parts.clock.now())
     owner = None if owned is None else owned.owner
     return LeadOut.of(lead, owner, cleaning_of(session, lead))
-
-
-@router.get(
-    "/{lead_id}/scores",
-    responses=may_raise(NotFound, ModelUnavailable),
-    dependencies=[Depends(allow(Role.SERVICE, Role.MANAGER, Role.ANALYST))],
-)
-def get_scores(
-    lead_id: Key,
-    caller: Caller,
-    parts: Parts,
-    limit: Annotated[int, Query(ge=1, le=1_000)] = 10,
-    explain: Annotated[
-        int, Query(ge=0, le=10, description="Explain so many of the best reps.")
-    ] = 3,
-) -> ScoresOut:
-    """Chance and value of a lead with every rep who may take it, best first."""
-    at = parts.clock.now()
-    with parts.store.read(caller.tenant_id) as session:
-        known = LeadId(resolve(session, RecordKind.LEAD, lead_id))
-        situation = read_situation(session, [known], at=at)
-    adviser = parts.advisers.get(caller.tenant_id, rep_ids=situation.rep_ids)
-    scores, why = planning.score(parts, caller.tenant_id, situation)
-    if adviser is None or scores is None:
-        raise ModelUnavailable(f"No scores: {why}.")
-    value = value_of(situation, scores)[0]
-    may = [
-        j
-        for j in (-value).argsort(kind="stable").tolist()
-        if situation.codes[0, j] in _SCORED
-    ]
-    return ScoresOut(
-        lead_id=known,
-        model_version=scores.model_version,
-        lead_score=int(adviser.model.lead_score(scores.columns.leads)[0]),
-        p_lead=float(scores.quality[0]),
-        deal_value_stated=bool(scores.columns.deal_value_stated[0]),
-        reps=[
-            RepScoreOut(
-                rep_id=situation.rep_ids[j],
-                p_convert=float(scores.p_convert[0, j]),
-                value=float(value[j]),
-                contributions=[
-                    ContributionOut(
-                        column=part.column, words=part.words, log_odds=part.log_odds
-                    )
-                    for part in (
-                        adviser.explain(scores, 0, j) if place < explain else ()
-                    )
-                ],
-            )
-            for place, j in enumerate(may[:limit])
-        ],
-        excluded=excluded_out(
-            {
-                rep_id: Exclusion(code).name.lower()
-                for rep_id, code in zip(
-                    situation.rep_ids, situation.codes[0].tolist(), strict=True
-                )
-                if code not in _SCORED
-            }
-        ),
-    )
-
-
-_SCORED = frozenset(
-    {Exclusion.ELIGIBLE, Exclusion.HOLDING_LIMIT, Exclusion.INTAKE_LIMIT}
-)
-"""A rep who is full now may still be scored: tomorrow there are slots again."""

@@ -13,6 +13,7 @@ from serving.errors import may_raise
 from serving.models import Body
 from serving.usecases.learning_settings import learning_in_force, set_learning
 from serving.usecases.routing_settings import routing_in_force, set_routing
+from serving.usecases.tier_settings import set_tiers, tiers_in_force
 
 router = APIRouter(prefix="/v1/settings", tags=["settings"])
 
@@ -98,5 +99,44 @@ def put_learning(body: LearningIn, call: Writing) -> Response:
 
     def work(session: WriteSession) -> LearningOut:
         return LearningOut(**set_learning(session, body.model_dump()))
+
+    return call.once(work)
+
+
+class TiersIn(Body):
+    """Thresholds of the lead score, as a whole."""
+
+    tiers: dict[str, Any] = Field(
+        description="Thresholds by tier; those left out take their defaults.",
+        examples=[{"opportunity": 80, "follow_up": 40}],
+    )
+
+
+class TiersOut(BaseModel):
+    """Thresholds of the lead score in force."""
+
+    tiers: dict[str, Any] = Field(description="Every threshold, defaults included.")
+
+
+@router.get(
+    "/tiers",
+    dependencies=[Depends(allow(Role.SERVICE, Role.MANAGER, Role.ANALYST))],
+)
+def get_tiers(session: Reading) -> TiersOut:
+    """From which lead score on a lead is in which tier."""
+    return TiersOut(tiers=tiers_in_force(session))
+
+
+@router.put(
+    "/tiers",
+    response_model=TiersOut,
+    responses=may_raise(InvalidInput),
+    dependencies=[Depends(allow(Role.MANAGER))],
+)
+def put_tiers(body: TiersIn, call: Writing) -> Response:
+    """Tell tiers apart like this from now on, instead of as before."""
+
+    def work(session: WriteSession) -> TiersOut:
+        return TiersOut(tiers=set_tiers(session, body.tiers))
 
     return call.once(work)

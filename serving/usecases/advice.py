@@ -29,9 +29,10 @@ from rightrep.store import bulk, models
 from rightrep.store.engine import Store
 from rightrep.store.tenants import get_tenant
 from serving.usecases.champions import Loaded, load_champion
-from training.explain import Contribution, explain
+from training.explain import Contribution, explain, explain_lead
 from training.model import ConversionModel
 from training.scoring import PairScorer
+from training.words import Language
 
 FRESH_FOR = timedelta(minutes=5)
 REPS_FRESH_FOR = timedelta(seconds=30)
@@ -175,10 +176,19 @@ class Adviser:
             columns=found,
         )
 
-    def explain(self, scores: Scores, lead: int, rep: int) -> list[Contribution]:
+    def explain(
+        self, scores: Scores, lead: int, rep: int, language: Language
+    ) -> list[Contribution]:
         """The largest contributions to one pair's chance, in the columns' words."""
         row = scores.feature_rows(np.array([lead]), np.array([rep]))
-        return explain(self.model, row)[0]
+        return explain(self.model, row, language=language)[0]
+
+    def explain_lead(
+        self, scores: Scores, lead: int, language: Language
+    ) -> list[Contribution]:
+        """The largest contributions to one lead's score, in the columns' words."""
+        row = scores.columns.leads[lead : lead + 1]
+        return explain_lead(self.model, row, language=language)[0]
 
 
 class Advisers:
