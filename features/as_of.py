@@ -31,7 +31,9 @@ NEVER = np.iinfo(np.int64).min
 
 def instants(times: pd.Series) -> IntArray:
     """Times as int64 microseconds since 1970 UTC; a missing time is ``NEVER``."""
-    return np.asarray(times.astype("datetime64[us, UTC]").astype("int64"))
+    if times.dtype != "datetime64[us, UTC]":
+        times = times.astype("datetime64[us, UTC]")
+    return np.asarray(times.array.asi8)  # what astype gives, at a twentieth of the time
 
 
 def instant(at: pd.Timestamp) -> int:

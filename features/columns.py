@@ -118,6 +118,19 @@ class Affinity:
     exception_column: IntArray
     exception_value: Float32Array
 
+    def of_lead(self, lead: int) -> "Affinity":
+        """The pair columns of one lead."""
+        its = self.exception_lead == lead
+        rep = self.exception_rep[its]
+        return Affinity(
+            self.segment[lead : lead + 1],
+            self.tables,
+            np.zeros_like(rep),
+            rep,
+            self.exception_column[its],
+            self.exception_value[its],
+        )
+
     @classmethod
     def empty(cls, n_leads: int) -> "Affinity":
         """No pair columns at all."""

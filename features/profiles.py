@@ -47,6 +47,19 @@ class Batch:
     deal_value: FloatArray
     deal_value_stated: np.ndarray[tuple[int], np.dtype[np.bool_]]
 
+    def of_lead(self, lead: int) -> "Batch":
+        """One lead of the batch, with all reps."""
+        one = slice(lead, lead + 1)
+        return Batch(
+            lead_ids=self.lead_ids[one],
+            rep_ids=self.rep_ids,
+            leads=self.leads[one],
+            reps=self.reps,
+            affinity=self.affinity.of_lead(lead),
+            deal_value=self.deal_value[one],
+            deal_value_stated=self.deal_value_stated[one],
+        )
+
 
 def contract_of(recipe: Recipe) -> Contract:
     """The columns of a recipe: lead, rep, pair."""

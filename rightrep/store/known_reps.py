@@ -6,19 +6,23 @@ read before still is what is known. That is one short query where reading and pa
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine, Row, bindparam, case, func, or_, select
 
+from rightrep.domain.days import zone_of
 from rightrep.domain.ids import RepId, TenantId
-from rightrep.domain.presence import StatusChange
+from rightrep.domain.presence import StatusChange, back_since
 from rightrep.domain.rep import RepAttributes
 from rightrep.store.guard import of_tenant
 from rightrep.store.schema import rep_versions, reps
 from rightrep.store.session import ReadSession
+
+_FAR = datetime.max.replace(tzinfo=UTC)
+_NEVER = (_FAR, _FAR, _FAR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,28 @@ class KnownRep:
     created_at: datetime
     attributes: RepAttributes
     changes: Sequence[StatusChange]
+    _since: dict[str, tuple[datetime, datetime, datetime]] = field(default_factory=dict)
+
+    def since(self, zone: str, at: datetime) -> datetime:
+        """Since when the rep has taken leads without a break, as of ``at``.
+
+        Args:
+            zone: IANA zone of the rep.
+            at: As of when; not before what is known here.
+        """
+        start, end, since = self._since.get(zone, _NEVER)
+        if start <= at < end:
+            return since
+        leave = self.attributes.leave
+        since = back_since(self.created_at, self.changes, leave, zone=zone, at=at)
+        ends = (
+            datetime.combine(away.last + timedelta(days=1), time(), zone_of(zone))
+            for away in leave
+        )
+        end = min((one for one in ends if one > at), default=_FAR)
+        if since < at:
+            self._since[zone] = (at, end, since)
+        return since
 
 
 _KEPT: "WeakKeyDictionary[Engine, dict[TenantId, tuple[Row[Any], list[KnownRep]]]]" = (

@@ -10,13 +10,15 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, insert, select
 
-from rightrep.domain.ids import RepId, new_id
+from rightrep.domain.ids import RepId, TenantId, new_id
 from rightrep.errors import InvalidInput
 from rightrep.store.guard import of_tenant
 from rightrep.store.schema_plans import price_lists, prices
 from rightrep.store.session import ReadSession, WriteSession
 
 NO_ARM = ""
+_KEPT: dict[tuple[TenantId, str], tuple[str, "PriceList"]] = {}
+"""The last list read of each tenant and arm, by its id: a list never changes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,8 +100,13 @@ def latest_prices(
     row = session.execute(_LATEST, {"at": at, "arm": arm}).mappings().first()
     if row is None:
         return None
+    kept = _KEPT.get((session.tenant_id, arm))
+    if kept is not None and kept[0] == row["list_id"]:
+        return kept[1]
     header = {name: row[name] for name in _HEADER}
-    return PriceList(**header, shadow_price=_of_list(session, row["list_id"]))
+    found = PriceList(**header, shadow_price=_of_list(session, row["list_id"]))
+    _KEPT[session.tenant_id, arm] = (row["list_id"], found)
+    return found
 
 
 def _of_list(session: ReadSession, list_id: str) -> dict[RepId, float]:

@@ -13,7 +13,7 @@ from rightrep.domain.eligibility import RosterEntry
 from rightrep.domain.hours import EVERY_WEEK
 from rightrep.domain.ids import RepId
 from rightrep.domain.pools import limited
-from rightrep.domain.presence import StatusChange, back_since, month_of
+from rightrep.domain.presence import StatusChange, month_of
 from rightrep.domain.rep import (
     Leave,
     Rep,
@@ -205,15 +205,7 @@ def roster(
     entries = []
     for rep in known:
         what, mine = rep.attributes, load.get(rep.rep_id)
-        since = min(rep.created_at, as_of)
-        if what.leave or len(rep.changes) > 1:
-            since = back_since(
-                rep.created_at,
-                rep.changes,
-                what.leave,
-                zone=what.time_zone or zone,
-                at=as_of,
-            )
+        since = rep.since(what.time_zone or zone, as_of)
         given_at = max(since, (mine and mine.last_given_at) or since)
         code = what.calendar or calendar
         entries.append(

@@ -65,6 +65,17 @@ class Scores:
     deal_value_minor: NDArray[np.float64]
     columns: Batch
 
+    def of_lead(self, lead: int) -> "Scores":
+        """What it says about one of the leads."""
+        one = slice(lead, lead + 1)
+        return replace(
+            self,
+            p_convert=self.p_convert[one],
+            quality=self.quality[one],
+            deal_value_minor=self.deal_value_minor[one],
+            columns=self.columns.of_lead(lead),
+        )
+
     def feature_rows(
         self, lead: NDArray[np.int64], rep: NDArray[np.int64]
     ) -> Float32Array:

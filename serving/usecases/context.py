@@ -7,6 +7,8 @@ from rightrep.settings import Settings
 from rightrep.store.engine import Store
 from serving.observe import Metrics
 from serving.usecases.advice import Advisers
+from serving.usecases.together import Together
+from serving.usecases.win_rates import WinRateBook
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,8 @@ class Context:
         clock: The time.
         metrics: What the process says about itself.
         advisers: What each tenant's model says, kept in memory.
+        win_rates: How often each tenant's reps win, kept in memory.
+        together: Brings questions together that are asked at the same time.
     """
 
     settings: Settings
@@ -26,6 +30,8 @@ class Context:
     clock: Clock
     metrics: Metrics = field(default_factory=Metrics)
     advisers: Advisers = field(init=False)
+    win_rates: WinRateBook = field(default_factory=WinRateBook)
+    together: Together = field(default_factory=Together)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "advisers", Advisers(self.store, self.clock))

@@ -134,16 +134,50 @@ def score(
     if not situation.leads or not situation.roster:
         return None, "nothing to score"
     try:
-        adviser = context.advisers.get(tenant_id, rep_ids=situation.rep_ids)
+        found = _scores(context, tenant_id, situation)
     except ModelUnavailable as error:
         return None, str(error)
+    return found, "no model is published" if found is None else None
+
+
+def _scores(
+    context: Context, tenant_id: TenantId, situation: Situation
+) -> Scores | None:
+    """What the model says; None without one.
+
+    Single leads that are asked about at the same time are looked at together: what it
+    takes to read and score one is hardly less than what a dozen take.
+    """
+    ids, rep_ids = situation.lead_ids, situation.rep_ids
+    if len(ids) > 1:
+        return _scores_of(context, tenant_id, ids, rep_ids, situation.at)
+
+    def answer(asked: Sequence[Situation]) -> list[Scores | None]:
+        leads = [one.lead_ids[0] for one in asked]
+        if any(one.rep_ids != rep_ids for one in asked):
+            return [
+                _scores_of(context, tenant_id, one.lead_ids, one.rep_ids, one.at)
+                for one in asked
+            ]
+        at = max(one.at for one in asked)
+        found = _scores_of(context, tenant_id, leads, rep_ids, at)
+        return [None if found is None else found.of_lead(i) for i in range(len(leads))]
+
+    return context.together.ask(tenant_id, situation, answer)
+
+
+def _scores_of(
+    context: Context,
+    tenant_id: TenantId,
+    lead_ids: Sequence[LeadId],
+    rep_ids: Sequence[RepId],
+    at: datetime,
+) -> Scores | None:
+    adviser = context.advisers.get(tenant_id, rep_ids=rep_ids)
     if adviser is None:
-        return None, "no model is published"
-    own = context.advisers.own_of(adviser, tenant_id, situation.lead_ids)
-    found = adviser.scores(
-        situation.lead_ids, situation.rep_ids, at=situation.at, own=own
-    )
-    return found, None
+        return None
+    own = context.advisers.own_of(adviser, tenant_id, lead_ids)
+    return adviser.scores(lead_ids, rep_ids, at=at, own=own)
 
 
 def keep_plan(session: WriteSession, made: MadePlan) -> None:
