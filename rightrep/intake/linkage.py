@@ -184,6 +184,6 @@ def _verdict(levels: Sequence[int], bits: float, weights: Weights) -> Verdict:
         return Verdict.SURE
     if bits < weights.likely:
         return Verdict.NO
-    # Two registers' numbers, or two cities: never without a person.
-    differs = levels[_TAX] == 0 or levels[_COMPANY] == _OTHER_PLACE
+    # Two registers' numbers, two names or two cities: never without a person.
+    differs = levels[_TAX] == 0 or levels[_COMPANY] in (0, _OTHER_PLACE)
     return Verdict.SURE if bits >= weights.sure and not differs else Verdict.LIKELY

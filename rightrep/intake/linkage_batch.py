@@ -23,6 +23,11 @@ _CHUNK = 20_000
 _LEAST_M = 0.005
 _LEAST_U = 1e-6
 """Least shares of a level: what a sample never showed is rare, not impossible."""
+
+_SHARED = {"lines", "mail"}
+_LEAST_U_SHARED = 1e-4
+"""Least share of "the same switchboard" and "the same mail domain" among pairs of two:
+made data has no business parks and no groups of companies."""
 _COLUMNS = [field.name for field in fields(Identity)]
 _LISTS = frozenset(
     name
@@ -231,4 +236,6 @@ def _shares(comparison: dict[str, Any]) -> tuple[list[float], list[float]]:
     told = [lv for lv in comparison["comparison_levels"] if not lv.get("is_null_level")]
     m = [max(lv.get("m_probability") or 0.0, _LEAST_M) for lv in reversed(told)]
     u = [max(lv.get("u_probability") or 0.0, _LEAST_U) for lv in reversed(told)]
+    if comparison["output_column_name"] in _SHARED:
+        u[1] = max(u[1], _LEAST_U_SHARED)
     return m, u

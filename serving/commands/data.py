@@ -21,6 +21,7 @@ from rightrep.store.erasure import erase_lead, scrub
 from serving.commands.common import ACTOR, console, instant, opened
 from serving.usecases.context import Context
 from serving.usecases.imports import ImportReport, import_file, rejects_path
+from serving.usecases.linking import ask_to_link
 
 
 def register(app: typer.Typer) -> None:
@@ -56,6 +57,10 @@ def import_(
         rejects=rejects or Path(rejects_path(path, kind).name),
     )
     typer.echo(in_words(report))
+    if kind is Kind.LEADS and report.landed:
+        with context.store.write(tenant_id) as session:
+            ask_to_link(session, at=context.clock.now())
+        typer.echo("A worker will compare the customers; `rightrep link` does it now.")
 
 
 def enrich(

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from rightrep.domain.customer import Customer
 from rightrep.domain.ids import CustomerId, LeadId
+from rightrep.errors import Conflict
 from rightrep.intake.identity import Identity, blocking_keys
 from rightrep.intake.linkage import Link, Reason, default_weights, explain
 from rightrep.intake.merge import Standing, have_two_owners, survivor
@@ -189,6 +190,8 @@ def accept(
         Conflict: The pair does not wait any more, or two reps own its leads.
     """
     pair = duplicates.get_duplicate(session, duplicate_id)
+    if pair.state is not DuplicateState.WAITING:
+        raise Conflict(f"Duplicate {duplicate_id} was decided before.")
     one = resolve(session, pair.kind, pair.left_id)
     other = resolve(session, pair.kind, pair.right_id)
     combine = merge_customers if pair.kind is CUSTOMER else merge_leads

@@ -7,7 +7,7 @@ from rightrep.domain.routing import Routing
 from rightrep.store import prices
 from rightrep.store.session import WriteSession
 from rightrep.store.tenants import get_tenant
-from serving.usecases import health, planning, pool_recycling, pricing, upkeep
+from serving.usecases import health, linking, planning, pool_recycling, pricing, upkeep
 from serving.usecases.choosing import OPTIMAL
 from serving.usecases.context import Context
 from serving.usecases.pricing import PRICES
@@ -21,6 +21,7 @@ def handlers(context: Context) -> Mapping[str, Handler]:
     return {
         PLAN: lambda task: plan(context, task),
         PRICES: lambda task: refresh(context, task),
+        linking.LINK: lambda task: linking.job(context, task),
         pool_recycling.RECYCLE: lambda task: pool_recycling.job(context, task),
         **health.handlers(context),
         **upkeep.handlers(context),
