@@ -18,6 +18,7 @@ from serving.commands import (
     pools,
     routing,
     run,
+    rules,
     share,
 )
 from serving.observe import log_as_json
@@ -34,6 +35,7 @@ for module in (demo, data, learn, backtest, share, routing, health, run):
 app.add_typer(keys.app, name="keys")
 app.add_typer(pools.app, name="pools")
 
+app.add_typer(rules.app, name="rules")
 
 def main() -> None:
     """Run the command; turn every error raised on purpose into a sentence."""

@@ -21,7 +21,6 @@ from rightrep.domain.lead_table import (
     LeadTable,
     folded,
     kind_of,
-    naive_utc,
 )
 from rightrep.errors import InvalidInput
 
@@ -210,11 +209,10 @@ class Dated:
         """Leads for which it holds; bool (n_leads,)."""
         at = leads.instant(self.field)
         passed = ~np.isnat(at)
-        now = naive_utc(leads.at)
         if self.from_days is not None:
-            passed &= at >= np.datetime64(now + timedelta(days=self.from_days), "us")
+            passed &= at >= leads.now + _days(self.from_days)
         if self.to_days is not None:
-            passed &= at < np.datetime64(now + timedelta(days=self.to_days), "us")
+            passed &= at < leads.now + _days(self.to_days)
         return np.asarray(passed)
 
 
@@ -242,6 +240,10 @@ def fields_of(condition: Condition) -> set[str]:
 
 
 _MOST_DAYS = 36_525
+
+
+def _days(count: float) -> np.timedelta64:
+    return np.timedelta64(timedelta(days=count), "us")
 
 
 def _require(name: str, *kinds: FieldKind) -> FieldKind:

@@ -48,11 +48,14 @@ LEAD_FIELDS: Mapping[str, FieldKind] = {
     "created_at": FieldKind.INSTANT,
     "satisfaction": FieldKind.NUMBER,
     "returning": FieldKind.FLAG,
+    "health": FieldKind.NUMBER,
+    "churn_alarm": FieldKind.FLAG,
 }
 """Fields that rules may ask about; money in major units of the tenant's currency.
 
 ``satisfaction`` is the score of the customer's last survey, ``returning`` whether a rep
-has served the customer before.
+has served the customer before. ``health`` (0 to 100, not known of who never bought) and
+``churn_alarm`` are the customer's as of the last look (``rightrep.domain.health``).
 """
 
 FIXED_WORDS: Mapping[str, Sequence[str]] = {"stage": [stage.value for stage in Stage]}
@@ -126,6 +129,8 @@ class LeadTable:
         words: Texts and flags by field, and the tenant's own fields.
         numbers: float64 (n_leads,) by field, NaN where not known.
         instants: datetime64[us] in UTC (n_leads,) by field, NaT where not known.
+        each_at: Now of each lead, where a day is gone through again; datetime64[us] in
+            UTC (n_leads,); None takes ``at`` for all.
     """
 
     n_leads: int
@@ -134,6 +139,14 @@ class LeadTable:
     words: Mapping[str, Coded] = field(default_factory=dict)
     numbers: Mapping[str, FloatArray] = field(default_factory=dict)
     instants: Mapping[str, InstantArray] = field(default_factory=dict)
+    each_at: InstantArray | None = None
+
+    @property
+    def now(self) -> InstantArray:
+        """Now of each lead; datetime64[us] in UTC (n_leads,)."""
+        if self.each_at is not None:
+            return self.each_at
+        return np.full(self.n_leads, naive_utc(self.at), dtype="datetime64[us]")
 
     def coded(self, name: str) -> Coded:
         """A field of texts, flags or any values; not known where nobody gave it."""

@@ -1,6 +1,6 @@
 """What rules look at: leads as columns, reps with what the past says about them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -16,6 +16,7 @@ from rightrep.domain.lead_table import (
     OWN,
     Coded,
     FieldKind,
+    InstantArray,
     LeadTable,
     naive_utc,
 )
@@ -29,11 +30,10 @@ from rightrep.domain.presence import (
 from rightrep.domain.tenant import Tenant
 from rightrep.errors import InvalidInput
 from rightrep.store import rule_facts
+from rightrep.store.health import health_of_leads
 from rightrep.store.rates import Rates, get_rates
 from rightrep.store.reps import status_changes
 from rightrep.store.session import ReadSession
-
-NO_TIME = np.datetime64("NaT", "us")
 
 
 def lead_table(
@@ -44,6 +44,7 @@ def lead_table(
     at: datetime,
     fields: Collection[str],
     previous: Mapping[LeadId, RepId],
+    each_at: Sequence[datetime] | None = None,
 ) -> LeadTable:
     """Leads as the rules see them.
 
@@ -54,6 +55,7 @@ def lead_table(
         at: Now.
         fields: Fields that the rules ask about; the others are left out.
         previous: Who served each lead's customer before.
+        each_at: Now of each lead, where it is not the same for all.
     """
     words: dict[str, Coded] = {}
     numbers: dict[str, FloatArray] = {}
@@ -66,6 +68,18 @@ def lead_table(
             words[name] = Coded.of(
                 lead.attributes.attributes.get(own) for lead in found
             )
+        elif name == "health":
+            ids = [lead.lead_id for lead in found]
+            score = {i: one.score for i, one in health_of_leads(session, ids).items()}
+            numbers[name] = np.array([score.get(i, np.nan) for i in ids], np.float64)
+        elif name == "churn_alarm":
+            ids = [lead.lead_id for lead in found]
+            alarmed = {
+                i
+                for i, one in health_of_leads(session, ids).items()
+                if one.alarmed_since is not None
+            }
+            words[name] = Coded.of(i in alarmed for i in ids)
         elif kind is FieldKind.FLAG:
             words[name] = Coded.of(lead.lead_id in previous for lead in found)
         elif kind is FieldKind.TEXT:
@@ -78,15 +92,19 @@ def lead_table(
             numbers[name] = np.array(
                 [_number(lead, name, rates, day) for lead in found], np.float64
             )
-    made = [naive_utc(lead.created_at) for lead in found]
     return LeadTable(
         n_leads=len(found),
         at=at,
         zone=tenant.time_zone,
         words=words,
         numbers=numbers,
-        instants={"created_at": np.array(made, dtype="datetime64[us]")},
+        instants={"created_at": _instants(lead.created_at for lead in found)},
+        each_at=None if each_at is None else _instants(each_at),
     )
+
+
+def _instants(times: Iterable[datetime]) -> InstantArray:
+    return np.array([naive_utc(at) for at in times], dtype="datetime64[us]")
 
 
 def _text(lead: Lead, name: str) -> Scalar:

@@ -7,6 +7,7 @@ once. One lead now is the same on one row.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import numpy as np
 
@@ -16,7 +17,6 @@ from rightrep.domain.candidates import Roster
 from rightrep.domain.conditions import fields_of
 from rightrep.domain.days import local_day
 from rightrep.domain.eligibility import CodeArray, Exclusion, LeadColumns, exclusions
-from rightrep.domain.lead_table import OWN
 from rightrep.domain.rule_sets import (
     NO_RULE,
     ByHand,
@@ -84,6 +84,8 @@ def rule_on(
     situation: Situation,
     rule_set: RuleSet,
     book: WinRateBook,
+    *,
+    each_at: Sequence[datetime] | None = None,
 ) -> tuple[CodeArray, Ruling]:
     """Apply a rule set to a situation; nothing is written.
 
@@ -92,6 +94,7 @@ def rule_on(
         situation: Leads and roster.
         rule_set: The rules.
         book: Win rates.
+        each_at: Now of each lead, where it is not the same for all.
 
     Returns:
         Why each pair may not be, the rules' candidates and constraints applied; and
@@ -100,11 +103,7 @@ def rule_on(
     tenant, at, entries = situation.tenant, situation.at, situation.roster
     rules = rule_set.rules
     previous = rule_facts.served_before(session, situation.lead_ids, as_of=at)
-    segments = {
-        rule.candidates.win_rate.segment
-        for rule in rules
-        if rule.candidates.win_rate and rule.candidates.win_rate.segment
-    }
+    segments = _segments(rules)
     rates = book.rates(session, tenant, situation.rep_ids, segments, at=at)
     table = lead_table(
         session,
@@ -113,9 +112,9 @@ def rule_on(
         at=at,
         fields=_fields(rules) | segments,
         previous=previous,
+        each_at=each_at,
     )
     roster = Roster(entries, local_day(at, tenant.time_zone), rates)
-    routed = route(rules, table, roster)
     past = read_past(
         session,
         entries,
@@ -125,14 +124,18 @@ def rule_on(
         win_rate=rates.overall,
         previous=[previous.get(lead_id) for lead_id in situation.lead_ids],
     )
-    ruling = Ruling(rule_set, routed, past)
+    ruling = Ruling(rule_set, route(rules, table, roster), past)
     return _codes(situation, ruling), ruling
+
+
+def _segments(rules: Sequence[Rule]) -> set[str]:
+    wanted = [rule.candidates.win_rate for rule in rules]
+    return {one.segment for one in wanted if one is not None and one.segment}
 
 
 def _fields(rules: Sequence[Rule]) -> set[str]:
     asked = {name for rule in rules for name in fields_of(rule.when)}
-    matched = {match.lead for rule in rules for match in rule.candidates.match}
-    return {name for name in asked | matched if name != OWN}
+    return asked | {match.lead for rule in rules for match in rule.candidates.match}
 
 
 def _codes(situation: Situation, ruling: Ruling) -> CodeArray:
@@ -142,7 +145,7 @@ def _codes(situation: Situation, ruling: Ruling) -> CodeArray:
         chosen = np.flatnonzero(ruling.routed.rule == place)
         if chosen.size and rule.constraints.eligibility:
             codes[chosen] = exclusions(
-                _rows(situation.columns, chosen),
+                rows_of(situation.columns, chosen),
                 situation.roster,
                 rule.constraints.applied(situation.routing.eligibility),
                 zone=situation.tenant.time_zone,
@@ -153,7 +156,7 @@ def _codes(situation: Situation, ruling: Ruling) -> CodeArray:
     return codes
 
 
-def _rows(columns: LeadColumns, chosen: IntArray) -> LeadColumns:
+def rows_of(columns: LeadColumns, chosen: IntArray) -> LeadColumns:
     """The columns of some leads."""
     place = {int(i): n for n, i in enumerate(chosen)}
     return LeadColumns(
@@ -230,13 +233,16 @@ def _named(choice: Choice, instead: str | None) -> tuple[str | None, str, bool] 
             return None
 
 
-def as_seen(problem: Problem, group: Group, past: Past, *, before: IntArray) -> Problem:
+def as_seen(
+    problem: Problem, group: Group, past: Past, slots: IntArray, *, before: IntArray
+) -> Problem:
     """A batch as the policy of a group sees it.
 
     Args:
         problem: All leads and what is left of every rep's slots.
         group: Whose leads.
         past: The days before.
+        slots: Leads each rep could take before this batch; int64 (n_reps,).
         before: Leads each rep was given in this batch already; int64 (n_reps,).
 
     Returns:
@@ -248,6 +254,9 @@ def as_seen(problem: Problem, group: Group, past: Past, *, before: IntArray) -> 
     weight = np.ones(n_reps) if problem.weight is None else problem.weight
     load = np.zeros(n_reps, np.int64) if problem.load is None else problem.load
     capacity = problem.capacity
+    if group.policy == "most_free":
+        # The problem's slots are cut to the number of leads, which this policy is not.
+        capacity = np.where(capacity > 0, slots - before, 0)
     if group.even_month:
         allowed = np.maximum(past.even_slots - before, 0)
         capacity = np.minimum(capacity, allowed).astype(np.int64)
