@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from rightrep.domain.conditions import Empty, In, Range
 from rightrep.domain.roles import Role
 from rightrep.store import health, jobs
 from rightrep.store.aliases import RecordKind
@@ -15,7 +16,9 @@ from rightrep.store.guard import of_tenant
 from rightrep.store.leads import get_lead
 from rightrep.store.merges import merge
 from rightrep.store.schema_ops import events
+from rightrep.store.tenants import get_tenant
 from serving.usecases.health import ALL_CLEAR, CHURN_ALARM, HEALTH
+from serving.usecases.rule_inputs import lead_table
 from serving.usecases.tenancy import new_key
 from tests.serving_parts import ACME, NOON, Served, serve
 
@@ -179,3 +182,27 @@ def test_a_merged_customer_has_the_survivors_health(served: Served) -> None:
 
     assert health_of(served, "l1") == health_of(served, "l2")
     assert health_of(served, "l2")["bought"]
+
+
+def test_rules_may_ask_for_health_and_the_alarm(served: Served) -> None:
+    look(served)
+    served.clock.move(timedelta(days=900))
+    look(served)
+    store, at = served.context.store, served.clock.now()
+    ids = [served.get(f"/v1/leads/{name}").json()["lead_id"] for name in ("l1", "l2")]
+    alarmed = In(field="churn_alarm", values=(True,))
+    unwell = Range(field="health", below=50.0)
+
+    with store.read(ACME) as session:
+        table = lead_table(
+            session,
+            [get_lead(session, one, as_of=at) for one in ids],
+            tenant=get_tenant(session),
+            at=at,
+            fields=("churn_alarm", "health"),
+            previous={},
+        )
+
+    assert alarmed.holds(table).tolist() == [True, False]
+    assert unwell.holds(table).tolist() == [True, False]
+    assert Empty(field="health").holds(table).tolist() == [False, True]
