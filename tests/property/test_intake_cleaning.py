@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stdnum.cn import uscc
 
 from rightrep.intake.addresses import address_parts
 from rightrep.intake.companies import company_key, company_parts
@@ -38,6 +39,15 @@ def test_a_cleaned_number_is_clean(text: str) -> None:
     cleaned = tax_number(text)
 
     assert tax_number(cleaned.value) == cleaned
+
+
+@given(st.from_regex(r"[1-9][1-9][0-9]{6}[0-9A-HJ-NPQRTUWXY]{9}", fullmatch=True))
+def test_a_credit_code_has_the_check_digit_of_the_standard(body: str) -> None:
+    right = uscc.calc_check_digit(body)
+
+    assert tax_number(body + right).problem is None
+    others = [tax_number(body + digit) for digit in "07AY" if digit != right]
+    assert all(other.problem or other.kind == "cn.ric" for other in others)
 
 
 @pytest.mark.parametrize(
