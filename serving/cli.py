@@ -12,13 +12,14 @@ from serving.commands import (
     backtest,
     data,
     demo,
+    duplicates,
     health,
     keys,
     learn,
     pools,
     routing,
-    run,
     rules,
+    run,
     share,
 )
 from serving.observe import log_as_json
@@ -30,12 +31,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for module in (demo, data, learn, backtest, share, routing, health, run):
+for module in (demo, data, duplicates, learn, backtest, share, routing, health, run):
     module.register(app)
 app.add_typer(keys.app, name="keys")
 app.add_typer(pools.app, name="pools")
-
 app.add_typer(rules.app, name="rules")
+
 
 def main() -> None:
     """Run the command; turn every error raised on purpose into a sentence."""
