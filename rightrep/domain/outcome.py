@@ -1,11 +1,16 @@
 """Outcomes: how a lead closed."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from rightrep.domain.ids import DecisionId, LeadId
+from rightrep.domain.activity import Activity, ActivityKind
+from rightrep.domain.ids import DecisionId, LeadId, derived_id
 from rightrep.domain.money import Money
+
+LONGEST_REASON = 40
+_REASON = re.compile(r"[a-z]+[0-9]{0,2}(_[a-z]+[0-9]{0,2}){0,2}")
 
 
 class Result(StrEnum):
@@ -28,7 +33,8 @@ class Outcome:
         closed_at: When it closed; aware UTC.
         recorded_at: When it was known here; aware UTC.
         value: Money won, or None.
-        reason: The sender's words, or None.
+        reason: A code (``reason_code``), or None; outcomes outlive an erasure, so that
+            what people say goes into a note instead.
         replaces: ``event_id`` of the outcome this one corrects, or None.
     """
 
@@ -41,3 +47,33 @@ class Outcome:
     value: Money | None = None
     reason: str | None = None
     replaces: str | None = None
+
+
+def reason_code(words: str | None) -> str | None:
+    """The code that up to three plain words are; None where they are a remark.
+
+    >>> reason_code("No budget"), reason_code("Her mother fell ill last week.")
+    ('no_budget', None)
+
+    Args:
+        words: What the sender says; letters without accents, 40 at most, to be a code.
+    """
+    if words is None:
+        return None
+    code = re.sub(r"[\s\-_]+", "_", words.strip().lower())
+    if len(code) > LONGEST_REASON or not _REASON.fullmatch(code):
+        return None
+    return code
+
+
+def remark_of(outcome: Outcome, words: str) -> Activity:
+    """What was said of an outcome, as a note: personal, so that it can be erased."""
+    return Activity(
+        event_id=derived_id(outcome.closed_at, f"{outcome.event_id} remark"),
+        kind=ActivityKind.NOTE,
+        lead_id=outcome.lead_id,
+        rep_id=None,
+        happened_at=outcome.closed_at,
+        recorded_at=outcome.recorded_at,
+        note=words,
+    )

@@ -201,7 +201,7 @@ _OUTCOMES = (
     _RECORDED,
     Field("value", Form.AMOUNT, "money won"),
     Field("currency", Form.CURRENCY, "of the value; the tenant's when absent"),
-    Field("reason", Form.REMARK, "why, in the sender's words"),
+    Field("reason", Form.REMARK, "why: up to three plain words; else it is a note"),
     Field("replaces", Form.KEY, "event_id of the outcome this one corrects"),
     Field(
         "decision",

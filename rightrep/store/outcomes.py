@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping, bindparam, func, select
 from sqlalchemy.exc import IntegrityError
 
 from rightrep.domain.ids import LeadId
-from rightrep.domain.outcome import Outcome, Result
+from rightrep.domain.outcome import Outcome, Result, reason_code
 from rightrep.domain.pools import place_of
 from rightrep.errors import Conflict, InvalidInput, NotFound
 from rightrep.store.decisions import last_decisions
@@ -59,11 +59,13 @@ def record_outcomes(
 
     Raises:
         NotFound: There is no such lead, decision or replaced outcome.
-        InvalidInput: The decision or the replaced outcome is another lead's.
+        InvalidInput: The decision or the replaced outcome is another lead's, or a
+            reason is no code.
         KeyReused: An id is known with another body.
         Conflict: The replaced outcome was replaced by another one before.
     """
     require_leads(session, (outcome.lead_id for outcome in told))
+    _require_codes(told)
     new: list[bool] = []
     for batch in batches(told):
         new += _record(session, batch)
@@ -154,6 +156,17 @@ def _record(session: WriteSession, told: Sequence[Outcome]) -> list[bool]:
         return add_events(session, outcomes, rows)
     except IntegrityError as error:
         raise Conflict("Another correction came first; read it and decide.") from error
+
+
+def _require_codes(told: Sequence[Outcome]) -> None:
+    for outcome in told:
+        if outcome.reason is not None and reason_code(outcome.reason) != outcome.reason:
+            raise InvalidInput(
+                f"The reason of outcome {outcome.event_id} is no code.",
+                field="reason",
+                remedy="Give up to three plain words such as no_budget; send anything "
+                "else as a note.",
+            )
 
 
 def _require_decisions(session: WriteSession, told: Sequence[Outcome]) -> None:

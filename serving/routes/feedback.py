@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from rightrep.domain.activity import Activity, ActivityKind
 from rightrep.domain.ids import DecisionId, LeadId, RepId
-from rightrep.domain.outcome import Outcome, Result
+from rightrep.domain.outcome import Outcome, Result, reason_code, remark_of
 from rightrep.domain.roles import Role
 from rightrep.errors import Conflict, InvalidInput, KeyReused, NotFound
 from rightrep.store.aliases import RecordKind, resolve, resolve_many
@@ -33,7 +33,12 @@ class OutcomeIn(Body):
         default=None, description="The decision it judges; the lead's last by default."
     )
     value: MoneyIn | None = Field(default=None, description="Money won.")
-    reason: Text | None = Field(default=None, description="A word, nothing personal.")
+    reason: Text | None = Field(
+        default=None,
+        description="Up to three plain words; what people say goes into the note.",
+        examples=["no_budget"],
+    )
+    note: LongText | None = Field(default=None, description="Personal; erasable.")
     replaces: Key | None = Field(
         default=None, description="event_id of the outcome that this one corrects."
     )
@@ -118,12 +123,19 @@ def post_outcomes(body: OutcomesIn, call: Writing) -> Response:
                 closed_at=o.closed_at,
                 recorded_at=max(at, o.closed_at),
                 value=o.value.to_domain() if o.value else None,
-                reason=o.reason,
+                reason=_code(o),
                 replaces=o.replaces,
             )
             for o in told
         ]
-        return Receipt(recorded=feedback.log_outcomes(session, told_outcomes, at=at))
+        remarks = [
+            remark_of(outcome, o.note)
+            for outcome, o in zip(told_outcomes, told, strict=True)
+            if o.note
+        ]
+        recorded = feedback.log_outcomes(session, told_outcomes, at=at)
+        feedback.log_activities(session, remarks)
+        return Receipt(recorded=recorded)
 
     return call.once(work, status=201)
 
@@ -209,3 +221,20 @@ def ids_of(session: ReadSession, kind: RecordKind, names: list[str]) -> dict[str
         if name not in found:
             raise NotFound(kind.value, name)
     return found
+
+
+def _code(told: OutcomeIn) -> str | None:
+    """The reason's code.
+
+    Raises:
+        InvalidInput: It is a remark.
+    """
+    code = reason_code(told.reason)
+    if told.reason is not None and code is None:
+        raise InvalidInput(
+            "The reason is no code.",
+            field="reason",
+            remedy="Give up to three plain words such as no_budget; send anything else "
+            "as `note`.",
+        )
+    return code

@@ -12,7 +12,7 @@ from datetime import datetime
 from rightrep.domain.activity import Activity
 from rightrep.domain.decision import Cause, Decision
 from rightrep.domain.ids import DecisionId, LeadId, RepId, derived_id
-from rightrep.domain.outcome import Outcome
+from rightrep.domain.outcome import Outcome, reason_code, remark_of
 from rightrep.domain.ownership import OwnershipEvent, OwnershipKind
 from rightrep.intake.records import ActivityRow, DecisionRow, OutcomeRow
 from rightrep.store.activities import record_activities, reused_activities
@@ -80,7 +80,7 @@ def land_outcomes(
     land_or_refuse(
         session,
         rows,
-        lambda some: record_outcomes(session, [told[row] for row in some]),
+        lambda some: _record_with_remarks(session, some, told),
         landed,
     )
     landed.about = [(row, leads[row.lead]) for row in rows]
@@ -108,6 +108,22 @@ def land_activities(
     )
     landed.about = [(row, leads[row.lead]) for row in rows]
     return landed
+
+
+def _record_with_remarks(
+    session: WriteSession,
+    rows: Sequence[OutcomeRow],
+    told: Mapping[OutcomeRow, Outcome],
+) -> list[bool]:
+    """Record outcomes; a reason that is no code becomes a note on the lead."""
+    new = record_outcomes(session, [told[row] for row in rows])
+    remarks = [
+        remark_of(told[row], row.reason)
+        for row in rows
+        if row.reason is not None and told[row].reason is None
+    ]
+    record_activities(session, remarks)
+    return new
 
 
 def _found(
@@ -238,7 +254,7 @@ def _outcome(
         closed_at=row.closed_at,
         recorded_at=run.known_at(row.recorded_at, row.closed_at),
         value=row.value,
-        reason=row.reason,
+        reason=reason_code(row.reason),
         replaces=row.replaces,
     )
 

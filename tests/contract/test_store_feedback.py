@@ -49,7 +49,7 @@ def won(lead_id: LeadId, event_id: str = "e1", hours: float = 5) -> Outcome:
         closed_at=at(hours),
         recorded_at=at(hours),
         value=Money(1_230, "CNY"),
-        reason="good fit",
+        reason="good_fit",
     )
 
 

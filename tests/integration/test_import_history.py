@@ -218,7 +218,7 @@ def test_outcomes_judge_their_decisions_and_free_the_slot(
     land(store, clock, tmp_path, DECISIONS, Kind.DECISIONS)
     text = (
         "lead,result,closed_at,value,currency,reason\n"
-        "L1,Won,2026-02-01,12.50,CNY,=price\nL2,lost,2026-02-02,,,\n"
+        "L1,Won,2026-02-01,12.50,CNY,Good fit\nL2,lost,2026-02-02,,,\n"
     )
 
     report = land(store, clock, tmp_path, text, Kind.OUTCOMES)
@@ -231,7 +231,7 @@ def test_outcomes_judge_their_decisions_and_free_the_slot(
         decisions = list_decisions(session, limit=9, lead_id=outcome.lead_id).decisions
         owned = get_owner(session, lead(session, "L1"))
     assert outcome.decision_id == decisions[0].decision_id
-    assert (outcome.value, outcome.reason) == (Money(1250, "CNY"), "=price")
+    assert (outcome.value, outcome.reason) == (Money(1250, "CNY"), "good_fit")
     assert outcome.recorded_at == outcome.closed_at
     assert owned is not None
     assert not owned.holding
