@@ -1,5 +1,6 @@
 """From facts to the inputs of lead columns: one array per name, one value per row."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ def _attributes(
     filled = np.zeros(version.size)
     for name in TEXTS:
         texts = leads.texts[name]
-        categories = pd.Index(known.recipe.categories.get(name, ()), dtype="str")
+        categories = _categories(known.recipe.categories.get(name, ()))
         code = texts.at(version)
         codes = encode(texts.texts, categories).astype(np.float64)
         inputs[name] = take(codes, code, np.nan)
@@ -92,9 +93,15 @@ def _own_fields(
         for name in recipe.own_numbers
     }
     for name, values in recipe.own_categories.items():
-        codes = encode(as_texts(parsed[name]), pd.Index(values, dtype="str"))
+        codes = encode(as_texts(parsed[name]), _categories(values))
         inputs[f"attributes.{name}"] = take(codes.astype(np.float64), row, np.nan)
     return inputs
+
+
+@lru_cache(maxsize=1_024)
+def _categories(values: tuple[str, ...]) -> pd.Index:
+    """The categories with their lookup, which takes longer to make than to ask."""
+    return pd.Index(values, dtype="str")
 
 
 def as_numbers(values: pd.Series) -> FloatArray:
