@@ -110,7 +110,7 @@ def undo_(merge: Annotated[str, typer.Argument(help="Id of the merge.")]) -> Non
 def _in_words(session: ReadSession, told: Asked) -> list[str]:
     pair = told.pair
     weight = "" if pair.bits is None else f", {pair.bits:+.1f} bits"
-    names = {
+    names: dict[str, str] = {
         one.customer.customer_id: one.customer.name or ", ".join(one.contacts)
         for one in shown_customers(session, pair)
     }

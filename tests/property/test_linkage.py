@@ -111,7 +111,7 @@ def test_it_does_not_matter_which_of_two_comes_first(given_: list[Identity]) -> 
 @given(customers())
 def test_the_reasons_add_up_to_the_weight(given_: list[Identity]) -> None:
     weights = default_weights()
-    found = link(*given_[:2], weights)
+    found = link(given_[0], given_[1], weights)
     reasons = explain(found.levels, weights)
 
     assert sum(reason.bits for reason in reasons) == pytest.approx(found.bits)
@@ -123,7 +123,7 @@ def test_a_pair_is_merged_unasked_only_on_proof_or_enough_weight(
     given_: list[Identity],
 ) -> None:
     weights = default_weights()
-    found = link(*given_[:2], weights)
+    found = link(given_[0], given_[1], weights)
 
     if found.verdict is Verdict.SURE:
         assert is_proof(found.levels) or found.bits >= weights.sure
