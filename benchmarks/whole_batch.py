@@ -23,7 +23,8 @@ from rightrep.domain.ids import DecisionId, new_id
 from rightrep.store import bulk
 from rightrep.store.decisions import log_decisions
 from rightrep.store.session import WriteSession
-from serving.usecases.planning import PlanRequest, commit_plan, keep_plan, make_plan
+from serving.usecases.committing import commit_plan
+from serving.usecases.planning import PlanRequest, keep_plan, make_plan
 from serving.usecases.situation import Situation, read_situation
 
 N_LEADS, N_REPS = 2_759, 82

@@ -24,7 +24,7 @@ from rightrep.store import plans
 from rightrep.store.exclusions import save_roster, unpacked
 from rightrep.store.models import PublishedModel, promote, publish_model
 from rightrep.store.session import ReadSession, WriteSession
-from serving.usecases.planning import commit_plan
+from serving.usecases.committing import commit_plan
 from serving.usecases.situation import Situation, problem_of, read_situation
 from tests.serving_parts import Served
 

@@ -12,11 +12,11 @@ from rightrep.domain.money import minor_digits
 from rightrep.domain.plan import LineState
 from rightrep.errors import InvalidInput
 from serving.commands.common import ACTOR, clock_at, console, opened, tenant_of
+from serving.usecases.committing import commit_plan
 from serving.usecases.fair_shares import FairAnswer
 from serving.usecases.planning import (
     MadePlan,
     PlanRequest,
-    commit_plan,
     expected_values,
     keep_plan,
     make_plan,

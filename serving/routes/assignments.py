@@ -20,7 +20,8 @@ from serving.models import Body, Key, Text
 from serving.routes.decisions import ExcludedOut, RunnerUpOut, excluded_out
 from serving.routes.feedback import ids_of
 from serving.routes.jobs import JobOut
-from serving.usecases import next_rep, planning
+from serving.usecases import next_rep
+from serving.usecases.committing import commit_plan
 from serving.usecases.jobs import PLAN
 
 router = APIRouter(prefix="/v1/assignments", tags=["assignments"])
@@ -272,7 +273,7 @@ def post_commit(plan_id: Key, body: CommitIn, call: Writing) -> Response:
     """Act on a previewed plan; leads that changed since come back, the rest stands."""
 
     def work(session: WriteSession) -> CommitOut:
-        lines = planning.commit_plan(
+        lines = commit_plan(
             session,
             plan_id,
             at=call.clock.now(),

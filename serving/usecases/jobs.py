@@ -9,6 +9,7 @@ from rightrep.store.session import WriteSession
 from rightrep.store.tenants import get_tenant
 from serving.usecases import health, linking, planning, pool_recycling, pricing, upkeep
 from serving.usecases.choosing import OPTIMAL
+from serving.usecases.committing import commit_plan
 from serving.usecases.context import Context
 from serving.usecases.pricing import PRICES
 from serving.worker import Effect, Handler, Task
@@ -50,7 +51,7 @@ def plan(context: Context, task: Task) -> Effect:
         plan_id = made.header.plan_id
         result: dict[str, object] = {"plan_id": plan_id}
         if asked["commit"]:
-            result["lines"] = planning.commit_plan(
+            result["lines"] = commit_plan(
                 session,
                 plan_id,
                 at=context.clock.now(),

@@ -11,22 +11,14 @@ import pyarrow as pa
 from optimizer.policies import POLICIES
 from optimizer.problem import UNASSIGNED, FloatArray, Problem
 from optimizer.verify import total_value
-from rightrep.domain.days import local_day
-from rightrep.domain.decision import Cause, Decision
-from rightrep.domain.eligibility import Exclusion
-from rightrep.domain.event import Event
-from rightrep.domain.ids import DecisionId, LeadId, RepId, TenantId, new_id
-from rightrep.domain.plan import LineState, PlanRep, SettledLine, StoredPlan
+from rightrep.domain.ids import LeadId, RepId, TenantId, new_id
+from rightrep.domain.plan import PlanRep, StoredPlan
 from rightrep.errors import (
-    AlreadyOwned,
-    CapacityReached,
-    Conflict,
     InfeasiblePlan,
     ModelUnavailable,
 )
 from rightrep.store import bulk, outbox, plans, prices
-from rightrep.store.capacity import Limits, Returned, take_leads
-from rightrep.store.exclusions import Exclusions, save_roster
+from rightrep.store.exclusions import save_roster
 from rightrep.store.session import WriteSession
 from serving.usecases.advice import Scores
 from serving.usecases.choosing import LOTTERY, Chosen, choose_batch, runner_ups
@@ -36,11 +28,6 @@ from serving.usecases.pricing import ask_for_prices, expiry
 from serving.usecases.situation import Situation, read_situation
 
 BASELINES = ("round_robin", "least_loaded", "random")
-_CHUNK = 2_000
-_FOR_TAKING = frozenset(
-    {Exclusion.ELIGIBLE, Exclusion.HOLDING_LIMIT, Exclusion.INTAKE_LIMIT}
-)
-"""Limits are counted where leads are taken; everything else is looked at before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,47 +203,6 @@ def _publish(session: WriteSession, made: MadePlan, price: FloatArray) -> None:
         ask_for_prices(session, at=at)
 
 
-def commit_plan(
-    session: WriteSession,
-    plan_id: str,
-    *,
-    at: datetime,
-    actor: str,
-    atomic: bool = False,
-) -> dict[LineState, int]:
-    """Act on a plan: every line that still can be; the others come back.
-
-    Args:
-        session: Where to write.
-        plan_id: A previewed plan.
-        at: Now.
-        actor: Who commits.
-        atomic: Refuse all when one line cannot be.
-
-    Returns:
-        Lines by what became of them.
-
-    Raises:
-        NotFound: No such plan.
-        Conflict: Somebody else commits it, or ``atomic`` and a line cannot be.
-    """
-    plans.begin_commit(session, plan_id, actor=actor, at=at)
-    header = plans.read_plan(session, plan_id)
-    lines = plans.read_lines(session, plan_id, state=LineState.PREVIEWED)
-    for start in range(0, lines.num_rows, _CHUNK):
-        made = _decisions(lines.slice(start, _CHUNK), header, at=at, actor=actor)
-        settled = _carry_out(session, made, at=at)
-        lost = [line for line in settled if line.state is not LineState.COMMITTED]
-        if lost and atomic:
-            raise Conflict(
-                f"Lead {lost[0].lead_id} and {len(lost) - 1} others cannot be given "
-                f"any more ({lost[0].state.value}). Nothing was changed; make a new "
-                "plan."
-            )
-        plans.settle_lines(session, plan_id, settled)
-    return plans.count_lines(session, plan_id)
-
-
 def expected_values(problem: Problem, policies: Sequence[str]) -> dict[str, float]:
     """What each policy expects to earn on one batch, by the model's own numbers."""
     return {name: total_value(problem, POLICIES[name](problem)) for name in policies}
@@ -372,119 +318,3 @@ def _numbers(
         "shadow_price": price,
         "feature_row": pa.array(rows, pa.binary()),
     }
-
-
-def _decisions(
-    lines: pa.Table, header: StoredPlan, *, at: datetime, actor: str
-) -> list[Decision]:
-    return [
-        Decision(
-            decision_id=DecisionId(new_id(at)),
-            lead_id=LeadId(line["lead_id"]),
-            rep_id=RepId(line["rep_id"]),
-            decided_at=at,
-            recorded_at=at,
-            cause=Cause.BATCH,
-            actor=actor,
-            policy=header.policy if line["propensity"] is None else LOTTERY,
-            rule_set=header.rule_set,
-            rule=line["rule"],
-            experiment=line["experiment"],
-            arm=line["arm"],
-            propensity=line["propensity"],
-            p_convert=line["p_convert"],
-            value=line["value"],
-            shadow_price=line["shadow_price"],
-            model_version=header.model_version,
-            fallback=header.fallback,
-            columns_version=header.columns_version,
-            feature_row=None
-            if line["feature_row"] is None
-            else np.frombuffer(line["feature_row"], "<f4").astype(np.float32),
-            runner_ups=plans.runner_ups_of(line["runner_ups"]),
-        )
-        for line in lines.to_pylist()
-    ]
-
-
-def _carry_out(
-    session: WriteSession, made: Sequence[Decision], *, at: datetime
-) -> list[SettledLine]:
-    """Give the leads that still can be given, and say what became of each."""
-    situation = read_situation(session, [d.lead_id for d in made], at=at)
-    row = {lead_id: i for i, lead_id in enumerate(situation.lead_ids)}
-    column = {rep_id: j for j, rep_id in enumerate(situation.rep_ids)}
-    stands: list[Decision] = []
-    barred: list[Decision] = []
-    for decision in made:
-        i, j = row.get(decision.lead_id), column.get(decision.rep_id)
-        gone = i is None or j is None or int(situation.codes[i, j]) not in _FOR_TAKING
-        (barred if gone else stands).append(decision)
-    limits = {
-        entry.rep_id: Limits(
-            holding=entry.attributes.holding_limit,
-            intake_per_day=entry.attributes.intake_per_day,
-        )
-        for entry in situation.roster
-    }
-    codes = situation.codes[[row[decision.lead_id] for decision in stands]]
-    returned = take_leads(
-        session,
-        stands,
-        limits=limits,
-        local_day=local_day(at, situation.tenant.time_zone),
-        exclusions=Exclusions(situation.rep_ids, codes),
-    )
-    outbox.emit_all(session, _assigned(stands, returned, at), at=at)
-    excluded = [
-        SettledLine(lead_id=decision.lead_id, state=LineState.EXCLUDED)
-        for decision in barred
-    ]
-    return [*_settled(stands, returned), *excluded]
-
-
-def _settled(
-    made: Sequence[Decision], returned: Sequence[Returned]
-) -> list[SettledLine]:
-    why = {one.decision.lead_id: one.why for one in returned}
-    settled = []
-    for decision in made:
-        reason = why.get(decision.lead_id)
-        if reason is None:
-            settled.append(
-                SettledLine(
-                    lead_id=decision.lead_id,
-                    state=LineState.COMMITTED,
-                    decision_id=decision.decision_id,
-                )
-            )
-            continue
-        state = LineState.EXCLUDED
-        if isinstance(reason, AlreadyOwned):
-            state = LineState.OWNED
-        elif isinstance(reason, CapacityReached):
-            state = LineState.FULL
-        settled.append(SettledLine(lead_id=decision.lead_id, state=state))
-    return settled
-
-
-def _assigned(
-    made: Sequence[Decision], returned: Sequence[Returned], at: datetime
-) -> list[Event]:
-    refused = {one.decision.lead_id for one in returned}
-    return [
-        Event(
-            event_id=new_id(at),
-            type="rightrep.lead.assigned",
-            subject=decision.lead_id,
-            time=at,
-            data={
-                "lead_id": decision.lead_id,
-                "rep_id": decision.rep_id,
-                "decision_id": decision.decision_id,
-                "policy": decision.policy,
-            },
-        )
-        for decision in made
-        if decision.lead_id not in refused
-    ]
