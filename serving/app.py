@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from serving import errors
 from serving.observe import Bounded, Observed
 from serving.routes import (
+    alarms,
     assignments,
     decisions,
     duplicates,
@@ -69,6 +70,7 @@ def create_app(context: Context) -> FastAPI:
         duplicates,
         ownership,
         pools,
+        alarms,
         jobs,
         models,
         settings,

@@ -9,6 +9,7 @@ import typer
 
 from rightrep.errors import RightRepError
 from serving.commands import (
+    alarms,
     backtest,
     data,
     demo,
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 for module in (demo, data, duplicates, learn, backtest, share, routing, health, run):
     module.register(app)
+app.add_typer(alarms.app, name="alarms")
 app.add_typer(keys.app, name="keys")
 app.add_typer(pools.app, name="pools")
 app.add_typer(rules.app, name="rules")

@@ -22,6 +22,7 @@ class Obstacle(StrEnum):
     CLOSED = "closed"
     POOL = "pool"
     COOL_DOWN = "cool_down"
+    RING = "ring"
     FRESH = "fresh"
     LANGUAGE = "language"
     TERRITORY = "territory"
@@ -33,6 +34,7 @@ SENTENCES = {
     Obstacle.CLOSED: "It is won or lost.",
     Obstacle.POOL: "It is in a pool that is not open to the rep.",
     Obstacle.COOL_DOWN: "The rep owned it before and is cooling down.",
+    Obstacle.RING: "The rep is in a ring that passes it round; ask a manager.",
     Obstacle.FRESH: "It has just come into the pool.",
     Obstacle.LANGUAGE: "The rep does not speak the lead's language.",
     Obstacle.TERRITORY: "The rep has another region.",
@@ -57,6 +59,8 @@ class WantedLeads:
         pool: Index of its public pool; (n_leads,).
         entered_at: When it came there; (n_leads,).
         lost_at: When this rep last ceased to own it; NaT is never; (n_leads,).
+        in_ring: Whether an open alarm says that this rep passes it round; bool
+            (n_leads,).
         codes: ``Exclusion`` of the rep with each lead; uint8 (n_leads,).
     """
 
@@ -66,6 +70,7 @@ class WantedLeads:
     pool: NDArray[np.intp]
     entered_at: Instants
     lost_at: Instants
+    in_ring: NDArray[np.bool_]
     codes: CodeArray
 
 
@@ -105,6 +110,8 @@ def obstacles(
             obstacle = Obstacle.POOL
         elif int(wanted.codes[i]) in UNFIT:
             obstacle = UNFIT[Exclusion(int(wanted.codes[i]))]
+        elif wanted.in_ring[i]:
+            obstacle = Obstacle.RING
         elif now < cool[i]:
             obstacle, until[i] = Obstacle.COOL_DOWN, np.fmax(cool[i], fresh[i])
         elif now < fresh[i]:

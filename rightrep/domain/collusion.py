@@ -16,11 +16,13 @@ binomial tail: the chance of at least so many if the rep were like the others.
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
+from typing import Any
 
+from rightrep.domain.fairness import require_known, require_number
 from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.ownership import OwnershipKind
 from rightrep.errors import InvalidInput
@@ -28,6 +30,7 @@ from rightrep.errors import InvalidInput
 SETTING = "cheating"
 """Name of the limits among ``Tenant.settings``."""
 
+MOST = 1e6
 EARTH_KM = 6371.0088
 _AWAY = frozenset({OwnershipKind.DROPPED, OwnershipKind.RECYCLED})
 _TINY = 1e-12
@@ -81,10 +84,20 @@ class CheatingLimits:
 
     def __post_init__(self) -> None:
         for name in CheatingLimits.__slots__:
+            high = 1.0 if name == "surprise" else MOST
+            require_number(getattr(self, name), f"{SETTING}.{name}", low=0.0, high=high)
             if not getattr(self, name) > 0:
                 raise InvalidInput(f"{name} is positive.", field=f"{SETTING}.{name}")
-        if self.surprise >= 1:
-            raise InvalidInput("surprise is below 1.", field=f"{SETTING}.surprise")
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> "CheatingLimits":
+        """From a tenant's settings; what is not set takes its default.
+
+        Raises:
+            InvalidInput: A name is unknown or a value makes no sense.
+        """
+        names = {one.name for one in fields(cls)}
+        return cls(**require_known(settings.get(SETTING, {}), names, SETTING))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -42,6 +42,7 @@ DEFAULTS: Mapping[str, Recurrence] = {
     "drift": Recurrence(at=time(3)),
     "retention": Recurrence(at=time(4)),
     "health": Recurrence(at=time(5)),
+    "cheating": Recurrence(at=time(6)),
 }
 """Kinds of jobs that every tenant has done from the start."""
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+import rightrep.store.schema_alarms
 import rightrep.store.schema_duplicates
 import rightrep.store.schema_health
 import rightrep.store.schema_learning

@@ -7,7 +7,15 @@ from rightrep.domain.routing import Routing
 from rightrep.store import prices
 from rightrep.store.session import WriteSession
 from rightrep.store.tenants import get_tenant
-from serving.usecases import health, linking, planning, pool_recycling, pricing, upkeep
+from serving.usecases import (
+    cheating,
+    health,
+    linking,
+    planning,
+    pool_recycling,
+    pricing,
+    upkeep,
+)
 from serving.usecases.choosing import OPTIMAL
 from serving.usecases.committing import commit_plan
 from serving.usecases.context import Context
@@ -24,6 +32,7 @@ def handlers(context: Context) -> Mapping[str, Handler]:
         PRICES: lambda task: refresh(context, task),
         linking.LINK: lambda task: linking.job(context, task),
         pool_recycling.RECYCLE: lambda task: pool_recycling.job(context, task),
+        **cheating.handlers(context),
         **health.handlers(context),
         **upkeep.handlers(context),
     }

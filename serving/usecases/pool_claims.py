@@ -28,6 +28,7 @@ from rightrep.domain.routing import Routing
 from rightrep.domain.tenant import Tenant
 from rightrep.errors import CapacityReached, Conflict, NotClaimable, NotFound
 from rightrep.store import leads, ownership, reps
+from rightrep.store.alarms import barred_retakes
 from rightrep.store.capacity import Limits, take_leads
 from rightrep.store.outcomes import closed_leads
 from rightrep.store.pools import pools_in_force
@@ -240,6 +241,7 @@ def look(
     lost = former_owners(session, ids)
     entered = [freed.get(lead.lead_id, lead.created_at) for lead in found]
     lost_at = [lost[lead_id].get(asking.rep_id) for lead_id in ids]
+    barred = barred_retakes(session, ids)
     zone = asking.tenant.time_zone
     wanted = WantedLeads(
         lead_id=ids,
@@ -250,6 +252,10 @@ def look(
         lost_at=np.array(
             [NEVER if at is None else as_instants([at])[0] for at in lost_at],
             dtype="datetime64[us]",
+        ),
+        in_ring=np.array(
+            [asking.rep_id in barred.get(lead_id, ()) for lead_id in ids],
+            dtype=np.bool_,
         ),
         codes=codes,
     )

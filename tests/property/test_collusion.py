@@ -244,5 +244,8 @@ def test_the_surprise_is_the_binomial_tail(seen: int, tried: int, rate: float) -
 def test_limits_that_make_no_sense_are_refused() -> None:
     with pytest.raises(InvalidInput, match="positive"):
         CheatingLimits(window_days=0)
-    with pytest.raises(InvalidInput, match="below 1"):
-        CheatingLimits(surprise=1.0)
+    for name, value in (("surprise", 1.5), ("junk_least", "many"), ("joy", 1)):
+        with pytest.raises(InvalidInput) as refused:
+            CheatingLimits.of({"cheating": {name: value}})
+        assert refused.value.field == f"cheating.{name}"
+    assert CheatingLimits.of({}) == CheatingLimits()
