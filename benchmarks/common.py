@@ -119,6 +119,23 @@ def side_by_side(
     return {name: statistics.median(times) for name, times in runs.items()}
 
 
+def memory_mib(name: str, *, start_anew: bool = False) -> float:
+    """A line of the process's status in MiB; 0 where there is none.
+
+    Args:
+        name: ``VmRSS``, the memory in use, or ``VmHWM``, the most there has been.
+        start_anew: Forget the most there has been, so far.
+    """
+    try:
+        if start_anew:
+            Path("/proc/self/clear_refs").write_text("5")
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return 0.0
+    line = next(line for line in status.splitlines() if line.startswith(name))
+    return int(line.split()[1]) / 1024
+
+
 def machine() -> dict[str, object]:
     """The machine and the versions that the numbers belong to."""
     return {

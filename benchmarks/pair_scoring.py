@@ -29,7 +29,14 @@ from benchmarks._scored_market import (
     made_market,
     trained,
 )
-from benchmarks.common import Figure, Row, options, publish, side_by_side
+from benchmarks.common import (
+    Figure,
+    Row,
+    memory_mib,
+    options,
+    publish,
+    side_by_side,
+)
 from features.columns import Float32Array, Side
 from training.scoring import PairScorer, warm
 
@@ -173,22 +180,10 @@ def _family(
 
 def _scored(scorer: PairScorer, market: ScoredMarket) -> tuple[float, Float32Array]:
     """Peak memory above the answer in MiB, and the answer."""
-    before = _memory("VmRSS", start_anew=True)
+    before = memory_mib("VmRSS", start_anew=True)
     p_convert = scorer.score(market.leads, market.reps, market.affinity)
-    spare = _memory("VmHWM") - before - p_convert.nbytes / 2**20
+    spare = memory_mib("VmHWM") - before - p_convert.nbytes / 2**20
     return max(spare, 0.0), p_convert
-
-
-def _memory(name: str, *, start_anew: bool = False) -> float:
-    """A line of the process's status in MiB; 0 where there is none."""
-    try:
-        if start_anew:
-            Path("/proc/self/clear_refs").write_text("5")
-        status = Path("/proc/self/status").read_text()
-    except OSError:
-        return 0.0
-    line = next(line for line in status.splitlines() if line.startswith(name))
-    return int(line.split()[1]) / 1024
 
 
 def _same_leaves(

@@ -14,14 +14,14 @@ import numpy as np
 import pandas as pd
 
 from features.as_of import BoolArray, FloatArray, IntArray, instant
-from features.columns import Side
+from features.columns import Float32Array, Side
 from features.history import History
 from features.known import Own
 from features.learn import learn_recipe
 from features.profiles import lead_rows, rep_and_pair_rows
 from rightrep.errors import InvalidInput, TooFewOutcomes
 from training.boosting import Rows, Trees
-from training.dataset import labelled
+from training.dataset import Labelled, labelled
 from training.evaluation import (
     Bin,
     Gain,
@@ -303,14 +303,19 @@ def _fitted(rows: TrainingRows, trees: Trees | None) -> ConversionModel:
     )
 
 
-def _predict(
-    model: ConversionModel,
-    rows: TrainingRows,
-    end: pd.Timestamp,
-    as_of: pd.Timestamp,
-    trees: Trees | None,
-) -> _Predicted:
-    """Predict the decisions from a refit to the next one.
+def later_rows(
+    rows: TrainingRows, end: pd.Timestamp, as_of: pd.Timestamp
+) -> tuple[Labelled, Float32Array, Float32Array]:
+    """What judges a refit: later decisions, with their feature rows as served then.
+
+    Args:
+        rows: What the refit was made of.
+        end: The next refit; later decisions are left to it.
+        as_of: Outcomes are taken as known then.
+
+    Returns:
+        The decisions; their lead columns, float32 (n_rows, n_lead_columns); their rep
+        and pair columns, float32 (n_rows, n_other_columns).
 
     Raises:
         InvalidInput: There is none whose label window has ended.
@@ -327,8 +332,19 @@ def _predict(
             remedy="Refit earlier, or less often.",
         )
     at = labels.decided_at
-    of_leads = lead_rows(known, labels.lead, at)
     others = rep_and_pair_rows(known, labels.lead, labels.rep, at)
+    return labels, lead_rows(known, labels.lead, at), others
+
+
+def _predict(
+    model: ConversionModel,
+    rows: TrainingRows,
+    end: pd.Timestamp,
+    as_of: pd.Timestamp,
+    trees: Trees | None,
+) -> _Predicted:
+    """Predict the decisions from a refit to the next one."""
+    labels, of_leads, others = later_rows(rows, end, as_of)
     p_lead = model.p_lead(of_leads)
     p_pair = model.predict_proba(np.hstack([of_leads, others]))[:, 1]
     n_rep = len(rows.contract.of(Side.REP))
