@@ -57,7 +57,7 @@ def context_of(store: Store, home: Path) -> Context:
 def serve_market(store: Store, home: Path) -> Served:
     """The market behind the API, with keys of every role but a rep's."""
     context = context_of(store, home)
-    keys = {
+    keys: dict[Role, str] = {
         role: new_key(context, ACME, role, role.value).secret
         for role in Role
         if role is not Role.REP

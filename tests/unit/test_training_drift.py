@@ -1,8 +1,10 @@
 """Drift is told where it is, and not where the market only goes its usual ways."""
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,8 +20,8 @@ from training.retrain import TrainedModel, train
 SINCE = pd.Timedelta(days=75)
 
 
-def reference(**changed: object) -> Reference:
-    column = {
+def reference(**changed: Any) -> Reference:
+    column: dict[str, Any] = {
         "name": "deal_value",
         "categorical": False,
         "edges": (10.0,),
@@ -199,16 +201,11 @@ def test_a_look_sees_nothing_later_than_it_says(tmp_path: Path) -> None:
 
 
 def test_columns_are_listed_by_how_much_the_trees_look_at_them() -> None:
-    before = reference()
     small = reference(name="channel", importance=0.1).columns
     large = reference(name="region", importance=0.9).columns
-    both = Reference(**{**vars_of(before), "columns": small + large})
+    both = replace(reference(), columns=small + large)
 
     rows = np.hstack([values(1, 1, 0)] * 2)
 
     names = [one.name for one in column_drift(both, rows, Learning())]
     assert names == ["region", "channel"]
-
-
-def vars_of(one: Reference) -> dict[str, object]:
-    return {name: getattr(one, name) for name in Reference.__slots__}
