@@ -1,6 +1,7 @@
 """The terminal answers mistakes with a sentence, and does the whole job."""
 
 import csv
+import json
 import sys
 from pathlib import Path
 
@@ -108,3 +109,23 @@ def test_a_key_is_shown_once_and_listed_without_its_secret(terminal: Terminal) -
     assert secret.startswith("rr_")
     assert secret.strip() not in listed
     assert "manager" in listed
+
+
+def test_routing_settings_are_set_from_a_file_and_shown(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    (tmp_path / "fair.json").write_text('{"fairness": {"load_band": 0.3, "floor": 2}}')
+    (tmp_path / "wrong.json").write_text('{"fairness": {"load_band": "wide"}}')
+    (tmp_path / "broken.json").write_text("{")
+
+    assert terminal("routing", "--set", "fair.json")[0] == 0
+    wrong = terminal("routing", "--set", "wrong.json")
+    broken = terminal("routing", "--set", "broken.json")
+    code, shown, _ = terminal("routing")
+
+    assert (wrong[0], broken[0]) == (1, 1)
+    assert "routing.fairness.load_band is a number of at least 0." in wrong[2]
+    assert "broken.json is no JSON" in broken[2]
+    assert code == 0
+    fairness = json.loads(shown)["fairness"]
+    assert (fairness["load_band"], fairness["floor"]) == (0.3, 2)
