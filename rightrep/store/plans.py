@@ -47,6 +47,7 @@ LINES = pa.schema(
         ("value", pa.float64()),
         ("shadow_price", pa.float64()),
         ("rule", pa.string()),
+        ("policy", pa.string()),
         ("experiment", pa.string()),
         ("arm", pa.string()),
         ("runner_ups", pa.string()),
@@ -56,7 +57,7 @@ LINES = pa.schema(
     ]
 )
 """A plan's lines, in the plan's order. ``rep_id`` is null where nobody takes the lead;
-``value`` and ``shadow_price`` are in minor units of the tenant's currency;
+``policy`` is what chose, null where the plan's own did; ``value`` and ``shadow_price`` are in minor units of the tenant's currency;
 ``runner_ups`` as ``runner_ups_text`` writes them; ``feature_row`` is float32, little
 endian, in the contract's order; ``exclusions`` are packed codes in the roster's order.
 """

@@ -83,6 +83,7 @@ plan_lines = Table(
     Column("value", Double),
     Column("shadow_price", Double),
     Column("rule", Key()),
+    Column("policy", Key()),
     Column("experiment", Key()),
     Column("arm", Key()),
     Column("runner_ups", Words(), nullable=False),
