@@ -236,7 +236,7 @@ def log_customer_value(
         where=known,
     )
     # Sums of wins taken back may leave a hair below nothing.
-    return np.log1p(np.maximum(total, 0.0))
+    return np.asarray(np.log1p(np.maximum(total, 0.0)))
 
 
 _CUSTOMER = (
