@@ -104,20 +104,31 @@ def list_alarmed(session: ReadSession, *, limit: int = 100) -> list[CustomerHeal
     return [_of(row) for row in session.execute(newest.limit(limit)).mappings()]
 
 
+def customer_of(session: ReadSession, lead_id: LeadId) -> CustomerId | None:
+    """The customer behind a lead, the survivor if merged; None where none is known."""
+    return _customers_of(session, [lead_id]).get(lead_id)
+
+
 def health_of_leads(
     session: ReadSession, lead_ids: Sequence[LeadId]
 ) -> dict[LeadId, CustomerHealth]:
     """Health of each lead's customer; leads of nobody who bought are left out."""
     found: dict[LeadId, CustomerHealth] = {}
     for batch in batches(lead_ids):
-        rows = session.execute(_CUSTOMERS, {"ids": list(batch)})
-        recorded = {row.lead_id: row.customer_id for row in rows}
-        standing = resolve_many(session, RecordKind.CUSTOMER, recorded.values())
-        owner = {own: standing.get(who, who) for own, who in recorded.items()}
+        owner = _customers_of(session, batch)
         known = session.execute(_BY_ID, {"ids": sorted(set(owner.values()))}).mappings()
         health = {row["customer_id"]: _of(row) for row in known}
         found |= {own: health[who] for own, who in owner.items() if who in health}
     return found
+
+
+def _customers_of(
+    session: ReadSession, lead_ids: Sequence[LeadId]
+) -> dict[LeadId, CustomerId]:
+    rows = session.execute(_CUSTOMERS, {"ids": list(lead_ids)})
+    recorded = {row.lead_id: row.customer_id for row in rows}
+    standing = resolve_many(session, RecordKind.CUSTOMER, recorded.values())
+    return {own: CustomerId(standing.get(who, who)) for own, who in recorded.items()}
 
 
 def _of(row: RowMapping) -> CustomerHealth:
