@@ -47,6 +47,8 @@ SURE_PRECISION = 0.995
 """Precision at which a pair is merged without asking, on the half trained on."""
 LIKELY_PRECISION = 0.5
 """Precision of the least likely pairs that a person is asked about, likewise."""
+SIZES = (100_000, 400_000, 1_000_000)
+QUICK_SIZES = (10_000, 40_000)
 SEED = 11
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ACME = TenantId("acme")
@@ -97,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         write_defaults(weights)
     unseen = [market.half(1), people[0].half(1), *people[1:]]
     rows = [tested(one, weights) for one in unseen]
-    sizes = (10_000, 40_000) if asked.quick else (50_000, 200_000, 1_000_000)
+    sizes = QUICK_SIZES if asked.quick else SIZES
     speeds = [scaled(size, weights) for size in sizes]
     arriving = one_arriving(5_000 if asked.quick else 50_000, weights)
     figure = _figure(weights, rows, speeds, arriving)
@@ -163,7 +165,8 @@ def chosen_weights(halves: Sequence[Labelled]) -> Weights:
     curves = [curve(half, weights) for half in halves]
     sure = max(_threshold(one, SURE_PRECISION) for one in curves)
     likely = max(_marginal(one, LIKELY_PRECISION) for one in curves)
-    return replace(weights, sure=max(sure, likely), likely=likely)
+    among = max(len(half.truth) for half in halves)
+    return replace(weights, sure=max(sure, likely), likely=likely, customers=among)
 
 
 def curve(half: Labelled, weights: Weights) -> pd.DataFrame:
@@ -223,7 +226,7 @@ def scaled(size: int, weights: Weights) -> Row:
     start = time.perf_counter()
     with Batch.of(many(size)) as batch:
         loaded = time.perf_counter()
-        found = sum(1 for _ in batch.links(weights))
+        found = sum(1 for _ in batch.links(weights.among(size)))
         done = time.perf_counter()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return {

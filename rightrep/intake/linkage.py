@@ -8,7 +8,7 @@ linkage`` wrote the file), and serve batches and single leads alike.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from importlib.resources import files
@@ -60,12 +60,23 @@ class Weights:
         u: The same among pairs of two.
         sure: Bits from which on two customers are one.
         likely: Bits from which on a person is asked.
+        customers: Among how many customers both thresholds were chosen.
     """
 
     m: Mapping[str, Sequence[float]]
     u: Mapping[str, Sequence[float]]
     sure: float
     likely: float
+    customers: int
+
+    def among(self, customers: int) -> "Weights":
+        """The same for so many customers.
+
+        Who has twice as many to be mistaken for needs one bit more: the odds that two
+        of n customers are one fall as 1 / n (Fellegi and Sunter's prior).
+        """
+        more = log2(max(customers / self.customers, 1.0))
+        return replace(self, sure=self.sure + more, likely=self.likely + more)
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> "Weights":
@@ -80,6 +91,7 @@ class Weights:
                 u={field.name: told["fields"][field.name]["u"] for field in FIELDS},
                 sure=float(told["sure"]),
                 likely=float(told["likely"]),
+                customers=int(told["customers"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidInput(f"These are no linkage weights: {error!r}.") from error
@@ -91,6 +103,7 @@ class Weights:
         return {
             "sure": self.sure,
             "likely": self.likely,
+            "customers": self.customers,
             "fields": {
                 name: {"m": list(self.m[name]), "u": list(self.u[name])}
                 for name in self.m
@@ -104,6 +117,8 @@ class Weights:
         return log2(self.m[field.name][level] / self.u[field.name][level])
 
     def _check(self) -> None:
+        if self.customers < 1:
+            raise InvalidInput("customers is positive.", field="customers")
         if self.likely > self.sure:
             raise InvalidInput("likely is at most sure.", field="likely")
         for field in FIELDS:

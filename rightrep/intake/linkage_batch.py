@@ -140,6 +140,7 @@ class Batch:
             u={name: u for name, (_, u) in shares.items()},
             sure=0.0,
             likely=0.0,
+            customers=self.count,
         )
 
     def _load(self, identities: Iterable[Identity]) -> None:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, Select, bindparam, delete, func, select
+from sqlalchemy import Row, Select, bindparam, delete, func, literal, select
 
 from rightrep.domain.customer import ContactPoint, PointKind
 from rightrep.domain.ids import LeadId
@@ -131,6 +131,16 @@ def digests_of(session: ReadSession, customer_ids: Sequence[str]) -> dict[str, i
         rows = session.execute(_DIGESTS_OF, {"ids": list(batch)})
         found |= {row.customer_id: row.digest for row in rows}
     return found
+
+
+def about_how_many(session: ReadSession) -> int:
+    """About how many customers have keys, within a tenth or so of the truth.
+
+    Keys are hashes, spread evenly, so that a thousandth of their range holds about a
+    thousandth of them: 1 ms where counting a million customers takes a hundred.
+    """
+    count: int = session.execute(_SLICE).scalar_one()
+    return round(count * _SLICES / _KEYS_EACH)
 
 
 def save_keys(session: WriteSession, keyed: Mapping[str, Keyed]) -> None:
@@ -326,6 +336,18 @@ _DROP = delete(identities).where(
 )
 _DROP_KEYS = delete(identity_keys).where(
     of_tenant(identity_keys), identity_keys.c.customer_id.in_(any_of("ids"))
+)
+_SLICES = 1_024
+_KEYS_EACH = 12.7
+"""Keys of one customer, the mean of a demo market's."""
+_SLICE = (
+    select(func.count())
+    .select_from(identity_keys)
+    .where(
+        of_tenant(identity_keys),
+        identity_keys.c.key >= literal(0, identity_keys.c.key.type),
+        identity_keys.c.key < literal(2**64 // _SLICES, identity_keys.c.key.type),
+    )
 )
 _COMMON = (
     select(identity_keys.c.key)

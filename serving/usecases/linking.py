@@ -32,6 +32,7 @@ from rightrep.store.duplicates import (
     known_pairs,
 )
 from rightrep.store.identities import (
+    about_how_many,
     common_keys,
     customers_of_leads,
     customers_to_look_at,
@@ -112,6 +113,11 @@ def arrive(
     }
 
 
+def weights_here(session: ReadSession) -> Weights:
+    """The product's weights, with the thresholds of as many customers as there are."""
+    return default_weights().among(about_how_many(session))
+
+
 def candidates(session: ReadSession, identity: Identity) -> list[Identity]:
     """Customers who share a key with this one that is not too common."""
     keys = blocking_keys(identity)
@@ -164,7 +170,9 @@ def link_everybody(
     report(0.0, "comparing customers")
     with compare.of(_read_and_key(context, tenant_id)) as batch:
         counts["customers"] = batch.count
-        found = list(batch.links(default_weights()))
+        with context.store.read(tenant_id) as session:
+            weights = weights_here(session)
+        found = list(batch.links(weights))
     report(0.6, "merging customers")
     with context.store.read(tenant_id) as session:
         asked = known_pairs(session)
@@ -245,8 +253,9 @@ def _link_changed(
         if known.get(one.customer_id) != one.digest()
     ]
     save_keys(session, {one.customer_id: keyed(one) for one in changed})
+    weights = weights_here(session)
     for one in changed:
-        for found in links_of(session, one, default_weights()):
+        for found in links_of(session, one, weights):
             why = _SETTLED[found.verdict]
             settle_customers(session, found, why, at=at, actor=actor)
 

@@ -106,7 +106,7 @@ def _give(
     take_lead(
         session,
         decision,
-        limits=Limits(attributes.holding_limit, attributes.intake_per_day),
+        limits=Limits.of(attributes),
         local_day=local_day(at, situation.tenant.time_zone),
         exclusions=Exclusions(situation.rep_ids, situation.codes),
     )

@@ -193,3 +193,10 @@ def test_the_weights_that_ship_rank_the_levels_of_a_name() -> None:
 
     assert bits["same"] > bits["similar"] > bits["other"]
     assert weights == Weights.of(weights.to_json())
+
+
+def test_twice_the_customers_ask_for_one_bit_more() -> None:
+    weights = default_weights()
+
+    assert weights.among(2 * weights.customers).sure == pytest.approx(weights.sure + 1)
+    assert weights.among(10) == weights
