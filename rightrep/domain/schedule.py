@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from rightrep.domain.recurrence import next_daily
+from rightrep.domain.recurrence import next_daily, next_multiple
 from rightrep.errors import InvalidInput
 
 SETTING = "schedule"
@@ -23,13 +23,17 @@ class Recurrence:
         at: Wall-clock time without zone.
         every_days: 1 is every day; 7 is every Sunday; days are counted from the
             calendar's first, so that every process means the same ones.
+        every_hours: Every so many hours instead, day and night; None is by days.
     """
 
-    at: time
+    at: time = time()
     every_days: int = 1
+    every_hours: int | None = None
 
     def next(self, after: datetime, zone: ZoneInfo) -> datetime:
         """The first occurrence later than ``after``; an instant in UTC."""
+        if self.every_hours is not None:
+            return next_multiple(after, timedelta(hours=self.every_hours))
         due = next_daily(after, self.at, zone)
         while due.astimezone(zone).toordinal() % self.every_days:
             due = next_daily(due + timedelta(seconds=1), self.at, zone)
@@ -43,6 +47,7 @@ DEFAULTS: Mapping[str, Recurrence] = {
     "retention": Recurrence(at=time(4)),
     "health": Recurrence(at=time(5)),
     "cheating": Recurrence(at=time(6)),
+    "recycle": Recurrence(every_hours=1),
 }
 """Kinds of jobs that every tenant has done from the start."""
 
@@ -75,20 +80,27 @@ def _recurrence(kind: str, given: object, usual: Recurrence) -> Recurrence | Non
     if given is None:
         return None
     where = f"{SETTING}.{kind}"
+    if isinstance(given, Mapping) and given.keys() == {"every_hours"}:
+        return Recurrence(every_hours=_every("hours", given, 1, where))
     if not isinstance(given, Mapping) or not given.keys() <= {"at", "every_days"}:
         raise InvalidInput(
-            "A recurring job has `at` and `every_days`.",
+            "A recurring job has `at` and `every_days`, or `every_hours`.",
             field=where,
             remedy='Write {"at": "02:00", "every_days": 1}, or null for never.',
         )
-    days = given.get("every_days", usual.every_days)
-    if type(days) is not int or not 1 <= days <= MOST_DAYS:
-        raise InvalidInput(
-            f"Days are a whole number from 1 to {MOST_DAYS}.",
-            field=f"{where}.every_days",
-        )
+    days = _every("days", given, usual.every_days, where)
     at = _time(given["at"], f"{where}.at") if "at" in given else usual.at
     return Recurrence(at=at, every_days=days)
+
+
+def _every(unit: str, given: Mapping[str, Any], usual: int, where: str) -> int:
+    count = given.get(f"every_{unit}", usual)
+    if type(count) is not int or not 1 <= count <= MOST_DAYS:
+        raise InvalidInput(
+            f"{unit.title()} are a whole number from 1 to {MOST_DAYS}.",
+            field=f"{where}.every_{unit}",
+        )
+    return count
 
 
 def _time(text: object, where: str) -> time:

@@ -47,4 +47,6 @@ def set_learning(
 
 
 def _plain(recurs: Recurrence) -> dict[str, Any]:
+    if recurs.every_hours is not None:
+        return {"every_hours": recurs.every_hours}
     return {"at": recurs.at.isoformat("minutes"), "every_days": recurs.every_days}

@@ -3,10 +3,12 @@
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rightrep.domain.schedule import DEFAULTS, Recurrence, schedule_of
+from rightrep.errors import InvalidInput
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -50,3 +52,23 @@ def test_settings_take_the_place_of_the_usual_ones_by_kind() -> None:
     assert found["retrain"] == Recurrence(at=DEFAULTS["retrain"].at, every_days=1)
     assert found["drift"] is None
     assert found["retention"] == DEFAULTS["retention"]
+
+
+def test_work_by_the_hour_recurs_day_and_night_whatever_the_clocks_do() -> None:
+    recurs = schedule_of({"schedule": {"recycle": {"every_hours": 6}}})["recycle"]
+    assert recurs is not None
+    before = datetime(2026, 3, 28, 21, 59, tzinfo=UTC)  # clocks go forward that night
+
+    due = [before]
+    for _ in range(3):
+        due.append(recurs.next(due[-1], BERLIN))
+
+    assert [at.hour for at in due[1:]] == [0, 6, 12]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"every_hours": 0}, {"every_hours": 1, "at": "02:00"}]
+)
+def test_hours_are_counted_alone_and_from_one(wrong: dict[str, object]) -> None:
+    with pytest.raises(InvalidInput):
+        schedule_of({"schedule": {"recycle": wrong}})
