@@ -30,11 +30,13 @@ class Belief:
         rising: Names of columns in which the chance may only rise.
         doubted: Names of columns whose splits must gain more than others to be taken.
         unseen: Names of columns that are not looked at.
+        alone: Names of columns that share no tree with another column.
     """
 
     rising: frozenset[str] = frozenset()
     doubted: frozenset[str] = frozenset()
     unseen: frozenset[str] = frozenset()
+    alone: frozenset[str] = frozenset()
 
     def to_lightgbm(self, columns: Sequence[Column]) -> dict[str, Any]:
         """In LightGBM's own words, for those columns."""
@@ -43,6 +45,10 @@ class Belief:
         if self.rising.intersection(names):
             words["monotone_constraints"] = [int(n in self.rising) for n in names]
             words["monotone_constraints_method"] = "intermediate"
+        if self.alone.intersection(names):
+            rest = [k for k, name in enumerate(names) if name not in self.alone]
+            each = [[k] for k, name in enumerate(names) if name in self.alone]
+            words["interaction_constraints"] = [*each, *([rest] if rest else [])]
         worth = [
             0.0 if name in self.unseen else DOUBT if name in self.doubted else 1.0
             for name in names

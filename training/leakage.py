@@ -107,9 +107,9 @@ def leaks_in(rows: TrainingRows) -> tuple[Leak, ...]:
     )
     own = rows.known.own.leads
     version = lead_version(own, labels.lead, labels.decided_at)
-    text = take(pd.factorize(own.attributes)[0].astype(np.int64), version, -1)
-    distinct = own.attributes.drop_duplicates().tolist()
-    return (*found, *_later_fields(distinct, text, labels.decided_at))
+    code, distinct = pd.factorize(own.attributes)
+    text = take(code.astype(np.int64), version, -1)
+    return (*found, *_later_fields(distinct.tolist(), text, labels.decided_at))
 
 
 def refuse(leaks: Sequence[Leak]) -> None:

@@ -6,7 +6,11 @@ decisions. Where that is nothing measurable, the model answers without them, the
 for every rep, and says so (``reps_differ_``). On the demo market this finds more than
 trees fitted to all columns from the start (true fall in log loss 0.0015 against 0.0012,
 60,000 leads). The trees on top do not see the lead's columns again: what they would
-find there that the first ones missed is not the reps' doing.
+find there that the first ones missed is not the reps' doing. Nor do they combine rep
+and pair columns with one another: what a rep is worth adds up. With every column alone
+in its trees, the best rep by the model wins 63 % more than a random one, against 56 %
+with combinations (twice the usual rep effect, 6 markets, better in each), and at the
+usual effect reps are found to differ in 3 of 7 markets, against 1.
 """
 
 from dataclasses import dataclass, replace
@@ -242,8 +246,9 @@ class ConversionModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     @property
     def _belief(self) -> Belief:
-        of_lead = self._contract.of(Side.LEAD)
-        return replace(BELIEF, unseen=frozenset(one.name for one in of_lead))
+        of_lead = frozenset(one.name for one in self._contract.of(Side.LEAD))
+        others = frozenset(self._contract.names) - of_lead
+        return replace(BELIEF, unseen=of_lead, alone=others)
 
     def _trees(self, n_rows: int) -> tuple[Trees, Trees]:
         """Parameters of trees over the lead's columns, and of those over all."""

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,16 @@ FORMAT = 2
 _CARD, _PAIR, _LEAD = "model.json", "pair.txt", "lead.txt"
 _REFERENCE = "reference.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    RuntimeError,  # a flipped bit says that it is encrypted, or packed otherwise
+    KeyError,
+    ValueError,
+    TypeError,
+)
+"""What reading a damaged file raises."""
 
 
 def save_model(model: ConversionModel, path: Path) -> str:
@@ -84,7 +95,7 @@ def load_model(path: Path, sha256: str | None = None) -> ConversionModel:
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
             texts = {name: archive.read(name).decode() for name in archive.namelist()}
         return _model(texts)
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
+    except _DAMAGE as error:
         raise ModelUnavailable(f"The model {path.name} is damaged: {error}") from error
 
 

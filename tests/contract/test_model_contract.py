@@ -1,5 +1,6 @@
 """What every model of conversion must keep, whatever is inside."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -147,6 +148,22 @@ def test_a_better_rating_never_lowers_a_chance() -> None:
 
     assert (better >= worse).all()
     assert better.mean() > worse.mean() + 0.1
+
+
+def test_what_a_rep_is_worth_adds_up() -> None:
+    """In log odds, a better rating adds the same to every pair of a lead's."""
+    rows = data()[0].head(200)
+    model = fitted()
+
+    def odds(rating: float, fit: float) -> NDArray[np.float64]:
+        pairs = rows.assign(rep_rating=rating, fit=fit).to_numpy(np.float32)
+        return np.asarray(model.booster.predict(pairs, raw_score=True))
+
+    added = odds(0.7, 1.0) - odds(-0.7, 1.0)
+
+    assert added.min() > 0.0
+    np.testing.assert_allclose(added, added[0], atol=1e-9)
+    np.testing.assert_allclose(odds(0.7, -1.0) - odds(-0.7, -1.0), added, atol=1e-9)
 
 
 def test_chances_come_true_as_often_as_they_say() -> None:
@@ -362,6 +379,18 @@ def test_a_damaged_file_is_refused(
         load_model(path, sha256)
     with pytest.raises(ModelUnavailable):
         load_model(path)
+
+
+def test_a_bit_flipped_anywhere_is_refused_or_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "model.zip"
+    save_model(trained()[0], path)
+    packed = bytearray(path.read_bytes())
+    for place in np.random.default_rng(0).integers(len(packed), size=60):
+        packed[place] ^= 0x10
+        path.write_bytes(packed)
+        with contextlib.suppress(ModelUnavailable):
+            load_model(path)
+        packed[place] ^= 0x10
 
 
 def test_another_file_than_the_one_published_is_refused(tmp_path: Path) -> None:

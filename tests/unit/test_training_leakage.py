@@ -125,6 +125,7 @@ def planted(**fields: object) -> History:
         return json.dumps(own | fields)
 
     versions["attributes"] = [attributes(end) for end in ends]
+    versions.loc[0, "attributes"] = np.nan  # nothing is known of this one
     return History(**(vars(history) | {"lead_versions": versions}))
 
 
