@@ -24,6 +24,7 @@ _COMPANY, _PHONE, _EMAIL, _TAX, _PERSON = (
     for name in ("company", "lines", "mail", "tax", "person")
 )
 _OTHER_PLACE = 1
+_SOUNDS_THE_SAME = 4
 _OWN = 2
 """Level of a phone or a mail address that few have; below it is what many share."""
 
@@ -199,6 +200,7 @@ def _verdict(levels: Sequence[int], bits: float, weights: Weights) -> Verdict:
         return Verdict.SURE
     if bits < weights.likely:
         return Verdict.NO
-    # Two registers' numbers, two names or two cities: never without a person.
-    differs = levels[_TAX] == 0 or levels[_COMPANY] in (0, _OTHER_PLACE)
+    # Two registers' numbers, names or cities: never without a person. "Selvane
+    # Construction" and "Rosvane Construction" are three letters apart.
+    differs = levels[_TAX] == 0 or UNKNOWN < levels[_COMPANY] < _SOUNDS_THE_SAME
     return Verdict.SURE if bits >= weights.sure and not differs else Verdict.LIKELY

@@ -14,10 +14,11 @@ from rightrep.domain.roles import Role
 from rightrep.intake.linkage import default_weights
 from rightrep.store.aliases import RecordKind
 from rightrep.store.engine import Store
+from rightrep.store.erasure import erase_lead
 from rightrep.store.identities import digests, drop_keys, read_identities
 from rightrep.store.merges import list_merges
 from serving.usecases.linking import link_everybody, links_of
-from tests.serving_parts import ACME, Served, serve
+from tests.serving_parts import ACME, NOON, Served, serve
 
 WANG = {"contact_name": "王伟", "phone": "138 0013 8000"}
 BEIJING = {"company": "北京字节跳动科技有限公司", **WANG}
@@ -327,6 +328,30 @@ def test_one_arriving_lead_and_the_job_find_the_same_pairs(served: Served) -> No
         }
 
     assert found == told
+
+
+def test_erasing_a_person_forgets_the_keys(served: Served) -> None:
+    lead = sent(served, "l1", **BEIJING)
+    with served.context.store.write(ACME) as session:
+        assert len(digests(session)) == 1
+
+        erased = erase_lead(session, lead["lead_id"], actor="x", at=NOON)
+
+        assert digests(session) == {}
+        assert erased.counts["keys"] > 0
+
+
+def test_the_server_starts_without_what_only_the_job_needs() -> None:
+    asked = (
+        "import sys, serving.app, serving.cli;"
+        "print({'duckdb', 'splink', 'sqlglot'} & set(sys.modules))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", asked], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == "set()"
 
 
 def test_the_terminal_lists_accepts_and_takes_back(served: Served) -> None:

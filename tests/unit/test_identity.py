@@ -146,6 +146,15 @@ def test_two_tax_numbers_are_never_merged_without_a_person() -> None:
     assert verdict(one, other) is Verdict.LIKELY
 
 
+def test_names_three_letters_apart_are_never_merged_without_proof() -> None:
+    where, who = "498 Velfort Street, Austin", "Hania Langham"
+    one = customer(company="Selvane Construction", address=where, person=who)
+    two = customer(company="Rosvane Construction", address=where, person=who)
+
+    assert said(one, two)["company"] == "nearly the same name"
+    assert verdict(one, two) is Verdict.LIKELY
+
+
 def test_what_is_not_known_weighs_nothing() -> None:
     found = link(customer(company="华远"), customer(phone="1"), default_weights())
 
