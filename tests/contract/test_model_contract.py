@@ -150,6 +150,21 @@ def test_a_better_rating_never_lowers_a_chance() -> None:
     assert better.mean() > worse.mean() + 0.1
 
 
+def test_chances_follow_a_market_that_turns() -> None:
+    """Wins become half as likely in the last fifth of the rows."""
+    rng = np.random.default_rng(2)
+    n = 12_000
+    rows = np.column_stack([rng.normal(size=n), *np.zeros((3, n))])
+    usual, later = 0.4, 0.2
+    won = rng.random(n) < np.where(np.arange(n) < 0.8 * n, usual, later)
+
+    model = ConversionModel(CONTRACT, trees=TREES).fit(rows, won)
+
+    p = model.predict_proba(rows)[:, 1].mean()
+    of_judging_rows = (usual + later) / 2.0
+    assert later - 0.03 < p < of_judging_rows - 0.02
+
+
 def test_what_a_rep_is_worth_adds_up() -> None:
     """In log odds, a better rating adds the same to every pair of a lead's."""
     rows = data()[0].head(200)
