@@ -83,11 +83,8 @@ def test_an_untouched_lead_goes_to_the_best_rep_who_never_had_it(shop: Sales) ->
         assert owned is not None
         assert owned.decision_id is not None
         made = decisions.get_decision(session, owned.decision_id)
-    assert (made.cause, made.policy, made.p_convert) == (
-        Cause.RECYCLE,
-        "optimal",
-        pytest.approx(0.95 * 0.7),
-    )
+    assert (made.cause, made.policy) == (Cause.RECYCLE, "optimal")
+    assert made.p_convert == pytest.approx(0.95 * 0.7)
 
 
 def test_the_clock_begins_anew_with_each_rep_until_everybody_had_it(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from hypothesis import settings
@@ -178,7 +179,7 @@ class Pools(RuleBasedStateMachine):
             self.store, self.home, tenant_id=f"tenant-{next(NUMBERS)}"
         )
         self.model = Model(counting)
-        rules = {
+        rules: dict[str, Any] = {
             "counting": counting.value,
             "protection": {"follow_up_days": FOLLOW_UP, "win_days": WIN},
             "grades": {"A": {}},
@@ -248,7 +249,8 @@ class Pools(RuleBasedStateMachine):
 
         def act() -> Iterator[object]:
             by = None if rep is None else self.shop.reps[rep]
-            yield self.shop.drop(self.shop.leads[lead], by)
+            self.shop.drop(self.shop.leads[lead], by)
+            yield None
 
         if may and lead not in self.model.locked:
             assert self.outcome_of(act()) is None
@@ -262,7 +264,8 @@ class Pools(RuleBasedStateMachine):
 
         def act() -> Iterator[object]:
             do = self.shop.transfer if is_owned else self.shop.assign
-            yield do(self.shop.leads[lead], self.shop.reps[rep])
+            do(self.shop.leads[lead], self.shop.reps[rep])
+            yield None
 
         expected = self.model.by_hand(lead, rep, is_owned=is_owned)
         assert self.outcome_of(act()) == expected
@@ -278,7 +281,8 @@ class Pools(RuleBasedStateMachine):
         self.tick()
 
         def act() -> Iterator[object]:
-            yield self.shop.lock(self.shop.leads[lead])
+            self.shop.lock(self.shop.leads[lead])
+            yield None
 
         if lead in self.model.owner:
             assert self.outcome_of(act()) is None
@@ -380,8 +384,11 @@ class Pools(RuleBasedStateMachine):
 
 
 def test_the_store_agrees_with_plain_python(store: Store, tmp_path: Path) -> None:
-    machine = type("Machine", (Pools,), {"store": store, "home": tmp_path})
+    class Machine(Pools):
+        """The machine on this store."""
+
+    Machine.store, Machine.home = store, tmp_path
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=12, stateful_step_count=30)
+        Machine, settings=settings(max_examples=12, stateful_step_count=30)
     )
-    assert machine.steps > 100
+    assert Machine.steps > 100
