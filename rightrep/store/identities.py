@@ -67,18 +67,33 @@ def read_identities(
         customer_ids: Only these, which are nobody's merged record; all when None.
             Unknown and erased ones are left out.
     """
-    roots = standing_roots(session)
     if customer_ids is None:
+        roots = standing_roots(session)
         every = session.execute(_ALL).scalars().all()
         wanted = [own for own in every if own not in roots]
     else:
         wanted = list(dict.fromkeys(customer_ids))
+        roots = _merged_into(session, wanted)
     members = defaultdict(list)
     for merged, root in roots.items():
         members[root].append(merged)
     for batch in batches(wanted):
         root_of = {m: root for root in batch for m in (root, *members.get(root, ()))}
         yield from _identities(session, root_of)
+
+
+def _merged_into(session: ReadSession, customer_ids: Sequence[str]) -> dict[str, str]:
+    """Every record that was merged into one of these, and into which."""
+    found: dict[str, str] = {}
+    new = {own: own for own in customer_ids}
+    while new:
+        step: dict[str, str] = {}
+        for batch in batches(list(new)):
+            for row in session.execute(_INTO, {"ids": list(batch)}):
+                step[row.merged_id] = new[row.survivor_id]
+        new = {own: root for own, root in step.items() if own not in found}
+        found |= new
+    return found
 
 
 def standing_roots(session: ReadSession) -> dict[str, str]:
@@ -89,11 +104,14 @@ def standing_roots(session: ReadSession) -> dict[str, str]:
 
 def cluster_of(session: ReadSession, customer_id: str) -> list[str]:
     """A customer and every record that was merged into it, itself first."""
-    found, new = [customer_id], [customer_id]
-    while new:
-        rows = session.execute(_INTO, {"ids": new})
-        new = [own for own in rows.scalars() if own not in found]
-        found += new
+    return [customer_id, *_merged_into(session, [customer_id])]
+
+
+def customers_with_past(session: ReadSession, customer_ids: Sequence[str]) -> set[str]:
+    """Which of these customers have several leads, or records merged into them."""
+    found = set(_merged_into(session, customer_ids).values())
+    for batch in batches(customer_ids):
+        found |= set(session.execute(_SEVERAL, {"ids": list(batch)}).scalars())
     return found
 
 
@@ -267,7 +285,7 @@ _MERGED = (
     merges.c.undone_at.is_(None),
 )
 _STANDING = select(merges.c.merged_id, merges.c.survivor_id).where(*_MERGED)
-_INTO = select(merges.c.merged_id).where(
+_INTO = select(merges.c.merged_id, merges.c.survivor_id).where(
     *_MERGED, merges.c.survivor_id.in_(any_of("ids"))
 )
 _GONE = select(merges.c.merge_id).where(
@@ -284,6 +302,12 @@ _LEADS = (
         ~_GONE.exists(),
     )
     .order_by(leads.c.created_at, leads.c.lead_id)
+)
+_SEVERAL = (
+    select(leads.c.customer_id)
+    .where(of_tenant(leads), leads.c.customer_id.in_(any_of("ids")))
+    .group_by(leads.c.customer_id)
+    .having(func.count() > 1)
 )
 _CUSTOMER_OF = select(leads.c.lead_id, leads.c.customer_id).where(
     of_tenant(leads),

@@ -36,6 +36,7 @@ from rightrep.store.identities import (
     common_keys,
     customers_of_leads,
     customers_to_look_at,
+    customers_with_past,
     digests,
     digests_of,
     drop_keys,
@@ -105,10 +106,15 @@ def arrive(
     """
     customer_of = customers_of_leads(session, lead_ids)
     _link_changed(session, sorted(set(customer_of.values())), at=at, actor=actor)
+    # Merges may have changed who stands for whom.
+    customer_of = customers_of_leads(session, lead_ids)
+    roots = sorted(set(customer_of.values()))
+    past = customers_with_past(session, roots)
+    asked = _waiting(session, roots)
     return {
         lead_id: _look_at(session, lead_id, at=at, actor=actor)
-        if lead_id in customer_of
-        else Arrival(lead_id)
+        if customer_of.get(lead_id) in past
+        else Arrival(lead_id, waiting=asked.get(customer_of.get(lead_id, ""), ()))
         for lead_id in lead_ids
     }
 
@@ -273,14 +279,24 @@ def _look_at(
     kept = None
     if stands == lead_id:
         kept = keep_with_owner(session, customer, lead_id, at=at, actor=actor)
-    pairs = duplicates_of(session, [root, lead_id])
+    asked = _waiting(session, [root, lead_id])
     return Arrival(
         lead_id,
         is_known_customer=len(customer.leads) > 1 or stands != lead_id,
         duplicate_of=None if stands == lead_id else stands,
-        waiting=[p.duplicate_id for p in pairs if p.state is DuplicateState.WAITING],
+        waiting=[*asked.get(root, ()), *asked.get(lead_id, ())],
         kept=kept,
     )
+
+
+def _waiting(session: ReadSession, ids: Sequence[str]) -> dict[str, list[str]]:
+    """Pairs that wait for a person, by each record of them."""
+    found: dict[str, list[str]] = {}
+    for pair in duplicates_of(session, ids):
+        if pair.state is DuplicateState.WAITING:
+            for own in (pair.left_id, pair.right_id):
+                found.setdefault(own, []).append(pair.duplicate_id)
+    return found
 
 
 def _tidy(
