@@ -20,10 +20,13 @@ from sqlalchemy import (
 
 import rightrep.store.schema_alarms
 import rightrep.store.schema_duplicates
+import rightrep.store.schema_followup
+import rightrep.store.schema_handover
 import rightrep.store.schema_health
 import rightrep.store.schema_learning
 import rightrep.store.schema_plans
-import rightrep.store.schema_pools  # noqa: F401 - these put tables into the metadata
+import rightrep.store.schema_pools
+import rightrep.store.schema_shares  # noqa: F401 - these put tables into the metadata
 from rightrep.store.columns import tenant_column, tenants_own
 from rightrep.store.metadata import metadata
 from rightrep.store.triggers import append_only
