@@ -51,6 +51,8 @@ class NextOut(BaseModel):
     model_version: str | None
     fallback: str | None = Field(description="Why the fallback policy answered.")
     reason: str | None = Field(description="Why nobody gets it.")
+    rule_set: int | None = Field(description="Version of the rules that decided.")
+    rule: str | None = Field(description="The rule that matched.")
     runner_ups: list[RunnerUpOut]
     excluded: list[ExcludedOut]
 
@@ -313,6 +315,8 @@ def _next_out(
         else proposal.scores.model_version,
         fallback=proposal.fallback,
         reason=reason,
+        rule_set=proposal.rule_set,
+        rule=proposal.rule,
         runner_ups=[] if told is None else [RunnerUpOut.of(r) for r in told.runner_ups],
         excluded=excluded_out(proposal.excluded()),
     )

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from features.shrinkage import LEVEL
 from features.standings import Standing
+from rightrep.calendars import require_calendar
 from rightrep.domain.days import local_day, zone_of
 from rightrep.domain.ids import RepId
 from rightrep.domain.rep import Leave, Rep, RepAttributes, RepStatus, Shift
@@ -70,8 +71,12 @@ class RepIn(Body):
     hired_on: Day | None = None
     holding_limit: int | None = Field(default=None, ge=0, le=1_000_000)
     intake_per_day: int | None = Field(default=None, ge=0, le=1_000_000)
+    intake_per_month: int | None = Field(default=None, ge=0, le=1_000_000)
     weight: float = Field(default=1.0, gt=0, le=1_000)
     time_zone: Text | None = Field(default=None, examples=["Asia/Shanghai"])
+    calendar: Text | None = Field(
+        default=None, examples=["CN", "DE-BY"], description="Whose holidays."
+    )
     shifts: list[ShiftIn] = Field(default=[], max_length=50)
     leave: list[LeaveIn] = Field(default=[], max_length=100)
     status: Word[RepStatus] = RepStatus.ACTIVE
@@ -80,6 +85,8 @@ class RepIn(Body):
         """What changes about a rep, in RightRep's own terms."""
         if self.time_zone is not None:
             zone_of(self.time_zone)
+        if self.calendar is not None:
+            require_calendar(self.calendar)
         return RepAttributes(
             team=self.team,
             manager=self.manager,
@@ -90,8 +97,10 @@ class RepIn(Body):
             hired_on=self.hired_on,
             holding_limit=self.holding_limit,
             intake_per_day=self.intake_per_day,
+            intake_per_month=self.intake_per_month,
             weight=self.weight,
             time_zone=self.time_zone,
+            calendar=self.calendar,
             shifts=tuple(Shift(s.weekday, s.start, s.end) for s in self.shifts),
             leave=tuple(Leave(away.first, away.last) for away in self.leave),
             status=self.status,

@@ -7,6 +7,7 @@ import numpy as np
 
 from optimizer.online import draw_lottery
 from optimizer.optimum import solve
+from optimizer.over_time import left_over
 from optimizer.policies import POLICIES
 from optimizer.problem import (
     UNASSIGNED,
@@ -23,6 +24,17 @@ from rightrep.domain.lottery import enters_lottery
 from rightrep.errors import InvalidInput, SolverStopped
 from serving.usecases.advice import Scores
 from serving.usecases.fair_shares import FairAnswer, FairTerms, solve_fairly
+from serving.usecases.rule_inputs import Past
+from serving.usecases.ruled_choice import NEEDS_MODEL, kept_first, merged, rest_of
+from serving.usecases.ruling import (
+    FIXED,
+    NOBODYS,
+    STICKY,
+    Group,
+    Ruling,
+    as_seen,
+    groups_of,
+)
 from serving.usecases.situation import Situation, problem_of
 
 OPTIMAL = "optimal"
@@ -30,7 +42,6 @@ FALLBACK = "least_loaded"
 LOTTERY = "lottery"
 _BLOCK = 4096
 _SAME_WORTH = 1e-9
-_NEEDS_MODEL = frozenset({OPTIMAL, "greedy"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +61,7 @@ class Chosen:
             (n_leads,).
         fair: What fairness made of it; None where it was not asked for, or another
             policy than the optimal one answered.
+        ruling: What the rules say, or None.
     """
 
     problem: Problem
@@ -61,6 +73,7 @@ class Chosen:
     fallback: str | None
     weight: FloatArray
     fair: FairAnswer | None = None
+    ruling: Ruling | None = None
 
     @property
     def gap(self) -> float | None:
@@ -78,6 +91,8 @@ def choose_batch(
     seed: int,
     no_model: str | None = None,
     fair: FairTerms | None = None,
+    ruling: Ruling | None = None,
+    instead: str | None = None,
 ) -> Chosen:
     """Share out a batch.
 
@@ -88,6 +103,8 @@ def choose_batch(
         seed: Seed of every draw.
         no_model: Why there are no scores.
         fair: What is fair, or None; the optimal policy alone knows of it.
+        ruling: What the rules say; their policies go before ``policy``.
+        instead: Policy in place of those that rules let choose, or None.
 
     Raises:
         InvalidInput: There is no such policy.
@@ -109,28 +126,108 @@ def choose_batch(
         salt=situation.routing.lottery_salt,
         share=situation.routing.exploration_share,
     )
+    groups = [Group(policy, policy, np.ones(problem.n_leads, dtype=np.bool_))]
+    if ruling is not None:
+        lottery &= ruling.drawable
+        groups = groups_of(ruling, instead=instead)
     drawn, rest = draw_lottery(wanted, lottery, np.random.default_rng(problem.seed))
-    fallback, found = None, None
-    if policy in _NEEDS_MODEL and scores is None:
-        policy, fallback = FALLBACK, no_model or "no model"
-    if policy == OPTIMAL:
-        try:
-            found = _optimal(wanted, rest, fair)
-        except SolverStopped as error:
-            policy, fallback = FALLBACK, str(error)
-    solved = POLICIES[policy](rest) if found is None else found.priced.plan
+    sharing = _Sharing(
+        wanted,
+        situation.open_slots,
+        has_model=scores is not None,
+        no_model=no_model,
+        fair=fair,
+    )
+    for group in groups:
+        sharing.share(rest, group, None if ruling is None else ruling.past)
+        rest = sharing.rest
+    found = sharing.optimal
     answer = None if found is None else found.fair
+    is_whole = len(groups) == 1 and not groups[0].sticky
     return Chosen(
         problem=problem if answer is None else replace(problem, floor=answer.kept),
-        plan=_merged(drawn, solved, lottery),
-        policy=[LOTTERY if by_lot else policy for by_lot in lottery],
+        plan=_merged(drawn, sharing.plan, lottery),
+        policy=[
+            LOTTERY if by_lot else told
+            for by_lot, told in zip(lottery, sharing.told, strict=True)
+        ],
         shadow_price=None if found is None else found.priced.shadow_price,
-        bound=None if found is None else found.priced.bound,
-        solved_value=total_value(rest, solved),
-        fallback=fallback,
+        bound=found.priced.bound if found is not None and is_whole else None,
+        solved_value=total_value(wanted, sharing.plan),
+        fallback=sharing.fallback,
         weight=weight,
         fair=answer,
+        ruling=ruling,
     )
+
+
+class _Sharing:
+    """A batch being shared out, one policy after another."""
+
+    def __init__(
+        self,
+        wanted: Problem,
+        slots: IntArray,
+        *,
+        has_model: bool,
+        no_model: str | None,
+        fair: FairTerms | None,
+    ) -> None:
+        self._wanted, self._slots, self._fair = wanted, slots, fair
+        self._has_model, self._no_model = has_model, no_model
+        self.plan = Plan.certain(np.full(wanted.n_leads, UNASSIGNED, dtype=np.int64))
+        self.told: list[str] = [NOBODYS] * wanted.n_leads
+        self.optimal: _Optimal | None = None
+        self.fallback: str | None = None
+        self.rest = wanted
+
+    def share(self, rest: Problem, group: Group, past: Past | None) -> None:
+        """Share out the leads of a group, and leave the others.
+
+        Args:
+            rest: The batch with what was given taken off.
+            group: Leads that one policy looks at.
+            past: The days before; None where the policy does not ask for them.
+        """
+        seen = rest
+        if past is not None:
+            before = _load(rest) - _load(self._wanted)
+            seen = as_seen(rest, group, past, self._slots, before=before)
+        kept = kept_first(seen, group)[0]
+        solved, name = self._solve(rest_of(seen, kept), group.policy)
+        here = merged(kept, solved)
+        by_policy = name or group.told
+        for i in np.flatnonzero(group.leads).tolist():
+            stays = group.sticky and kept.rep_of[i] != UNASSIGNED
+            self.told[i] = STICKY if stays else by_policy
+        if group.told == FIXED:
+            self.told = [
+                FIXED if mine else told
+                for mine, told in zip(group.leads, self.told, strict=True)
+            ]
+        self.plan = merged(self.plan, here)
+        self.rest = left_over(rest, here)
+
+    def _solve(self, left: Problem, policy: str | None) -> tuple[Plan, str | None]:
+        """The plan of a policy, or of the fallback, and which of them it was."""
+        if policy in NEEDS_MODEL and not self._has_model:
+            policy, self.fallback = FALLBACK, self._no_model or "no model"
+        if policy == OPTIMAL:
+            try:
+                found = _optimal(self._wanted, left, self._fair)
+            except SolverStopped as error:
+                policy, self.fallback = FALLBACK, str(error)
+            else:
+                self.optimal = found
+                return found.priced.plan, policy
+        if policy is None:
+            nobody = np.full(left.n_leads, UNASSIGNED, dtype=np.int64)
+            return Plan.certain(nobody), None
+        return POLICIES[policy](left), policy
+
+
+def _load(problem: Problem) -> IntArray:
+    return np.zeros(problem.n_reps, np.int64) if problem.load is None else problem.load
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +250,7 @@ def _optimal(wanted: Problem, rest: Problem, fair: FairTerms | None) -> _Optimal
         priced = solve(rest)
         return _Optimal(replace(priced, plan=_evenest(rest, priced.plan)))
     plan, kept = solve_fairly(rest, fair)
-    by_lot = np.minimum(wanted.capacity - rest.capacity, wanted.floor)
+    by_lot = np.minimum(_load(rest) - _load(wanted), wanted.floor)
     priced = PricedPlan(plan.plan, plan.shadow_price, plan.bound)
     return _Optimal(priced, FairAnswer(fair, plan, kept + by_lot))
 

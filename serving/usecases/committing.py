@@ -18,11 +18,18 @@ from rightrep.store.capacity import Limits, Returned, take_leads
 from rightrep.store.exclusions import Exclusions
 from rightrep.store.session import WriteSession
 from serving.usecases.choosing import LOTTERY
+from serving.usecases.ruling import ruled
 from serving.usecases.situation import read_situation
+from serving.usecases.win_rates import WinRateBook
 
 _CHUNK = 2_000
 _FOR_TAKING = frozenset(
-    {Exclusion.ELIGIBLE, Exclusion.HOLDING_LIMIT, Exclusion.INTAKE_LIMIT}
+    {
+        Exclusion.ELIGIBLE,
+        Exclusion.HOLDING_LIMIT,
+        Exclusion.INTAKE_LIMIT,
+        Exclusion.MONTH_LIMIT,
+    }
 )
 """Limits are counted where leads are taken; everything else is looked at before."""
 
@@ -54,9 +61,10 @@ def commit_plan(
     plans.begin_commit(session, plan_id, actor=actor, at=at)
     header = plans.read_plan(session, plan_id)
     lines = plans.read_lines(session, plan_id, state=LineState.PREVIEWED)
+    book = WinRateBook()
     for start in range(0, lines.num_rows, _CHUNK):
         made = _decisions(lines.slice(start, _CHUNK), header, at=at, actor=actor)
-        settled = _carry_out(session, made, at=at)
+        settled = _carry_out(session, made, book, at=at)
         lost = [line for line in settled if line.state is not LineState.COMMITTED]
         if lost and atomic:
             raise Conflict(
@@ -80,7 +88,8 @@ def _decisions(
             recorded_at=at,
             cause=Cause.BATCH,
             actor=actor,
-            policy=header.policy if line["propensity"] is None else LOTTERY,
+            policy=line["policy"]
+            or (header.policy if line["propensity"] is None else LOTTERY),
             rule_set=header.rule_set,
             rule=line["rule"],
             experiment=line["experiment"],
@@ -102,10 +111,16 @@ def _decisions(
 
 
 def _carry_out(
-    session: WriteSession, made: Sequence[Decision], *, at: datetime
+    session: WriteSession, made: Sequence[Decision], book: WinRateBook, *, at: datetime
 ) -> list[SettledLine]:
-    """Give the leads that still can be given, and say what became of each."""
+    """Give the leads that still can be given, and say what became of each.
+
+    They are given by the rule set of the plan, be another one in force by now.
+    """
     situation = read_situation(session, [d.lead_id for d in made], at=at)
+    if made[0].rule_set is not None:
+        version = made[0].rule_set
+        situation, _ = ruled(session, situation, book, version=version)
     row = {lead_id: i for i, lead_id in enumerate(situation.lead_ids)}
     column = {rep_id: j for j, rep_id in enumerate(situation.rep_ids)}
     stands: list[Decision] = []
@@ -114,13 +129,7 @@ def _carry_out(
         i, j = row.get(decision.lead_id), column.get(decision.rep_id)
         gone = i is None or j is None or int(situation.codes[i, j]) not in _FOR_TAKING
         (barred if gone else stands).append(decision)
-    limits = {
-        entry.rep_id: Limits(
-            holding=entry.attributes.holding_limit,
-            intake_per_day=entry.attributes.intake_per_day,
-        )
-        for entry in situation.roster
-    }
+    limits = {entry.rep_id: Limits.of(entry.attributes) for entry in situation.roster}
     codes = situation.codes[[row[decision.lead_id] for decision in stands]]
     returned = take_leads(
         session,

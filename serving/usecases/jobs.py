@@ -60,7 +60,7 @@ def plan(context: Context, task: Task) -> Effect:
         plan_id = made.header.plan_id
         result: dict[str, object] = {"plan_id": plan_id}
         if asked["commit"]:
-            result["lines"] = commit_plan(
+            settled = commit_plan(
                 session,
                 plan_id,
                 at=context.clock.now(),
@@ -69,6 +69,7 @@ def plan(context: Context, task: Task) -> Effect:
             )
         return result
 
+            result["lines"] = {state.value: n for state, n in settled.items()}
     return effect
 
 

@@ -1,7 +1,7 @@
 """One lead now: the next best rep, told or given."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypedDict
 
@@ -25,6 +25,8 @@ from serving.usecases.choosing import FALLBACK, LOTTERY, OPTIMAL
 from serving.usecases.context import Context
 from serving.usecases.planning import score
 from serving.usecases.pricing import ask_for_prices
+from serving.usecases.ruled_choice import NEEDS_MODEL, rank_one
+from serving.usecases.ruling import NOBODYS, Ruling, as_seen, groups_of, ruled
 from serving.usecases.situation import Situation, problem_of, read_situation
 
 
@@ -44,6 +46,7 @@ class Proposal:
         wants_prices: Whether there are no prices in force, though there is a model.
         fallback: Why the fallback policy answered, or None.
         reason: Why nobody gets the lead, or None.
+        ruling: What the rule set in force says, or None without one.
     """
 
     situation: Situation
@@ -57,6 +60,17 @@ class Proposal:
     wants_prices: bool
     fallback: str | None
     reason: str | None
+    ruling: Ruling | None = None
+
+    @property
+    def rule_set(self) -> int | None:
+        """Version of the rule set that decided, or None."""
+        return None if self.ruling is None else self.ruling.rule_set.version
+
+    @property
+    def rule(self) -> str | None:
+        """Name of the rule that matched, or None."""
+        return None if self.ruling is None else self.ruling.rules[0]
 
     def excluded(self) -> dict[RepId, str]:
         """Reason code of every rep who may not have the lead."""
@@ -105,6 +119,8 @@ class Proposal:
             actor=actor,
             # A lottery whose winner was taken meanwhile is no draw with a known chance.
             policy=self.policy if first or self.policy != LOTTERY else FALLBACK,
+            rule_set=self.rule_set,
+            rule=self.rule,
             propensity=None
             if not first or np.isnan(self.propensity)
             else self.propensity,
@@ -143,6 +159,7 @@ def propose(
     with context.store.read(tenant_id) as session:
         owned = ownership.get_owner(session, lead_id)
         situation = read_situation(session, [lead_id], at=at, barred=barred)
+        situation, ruling = ruled(session, situation, context.win_rates)
         priced = prices.latest_prices(session, at)
     if not situation.leads:
         raise NotFound("lead", lead_id)
@@ -171,7 +188,8 @@ def propose(
         price=price,
         plan_id=None if in_force is None else in_force.plan_id,
         wants_prices=scores is not None and in_force is None,
-        **_ranked(situation, problem, choice, cannot),
+        ruling=ruling,
+        **_ranked(situation, problem, choice, cannot, ruling),
     )
 
 
@@ -194,15 +212,20 @@ class _Ranked(TypedDict):
 
 
 def _ranked(
-    situation: Situation, problem: Problem, choice: Choice, cannot: str | None
+    situation: Situation,
+    problem: Problem,
+    choice: Choice,
+    cannot: str | None,
+    ruling: Ruling | None,
 ) -> _Ranked:
-    """Nobody, by lot, by the fallback policy, or by value minus price.
+    """Nobody, by lot, by the policy of a rule, by the fallback, by value minus price.
 
     Args:
         situation: One lead.
         problem: The same as arrays.
         choice: The best by value minus price.
         cannot: Why the model or the prices cannot answer, or None.
+        ruling: What the rule set in force says, or None.
     """
     routing, n_open = situation.routing, choice.ranking.size
     ranked = _Ranked(
@@ -212,14 +235,25 @@ def _ranked(
         fallback=None,
         reason=None,
     )
-    if n_open == 0:
+    why_not = None if ruling is None else ruling.why_not(0)
+    may_draw = ruling is None or bool(ruling.drawable[0])
+    if why_not is not None:
+        ranked["policy"], ranked["reason"] = NOBODYS, why_not
+    elif n_open == 0:
         ranked["reason"] = "Nobody may take this lead now; see each rep's reason."
-    elif enters_lottery(
-        situation.lead_ids, salt=routing.lottery_salt, share=routing.exploration_share
-    )[0]:
+    elif (
+        may_draw
+        and enters_lottery(
+            situation.lead_ids,
+            salt=routing.lottery_salt,
+            share=routing.exploration_share,
+        )[0]
+    ):
         order = np.random.default_rng().permutation(choice.ranking)
         ranked["ranking"] = [int(j) for j in order]
         ranked["policy"], ranked["propensity"] = LOTTERY, 1.0 / n_open
+    elif ruling is not None and not _is_optimal(ruling):
+        ranked |= _by_rule(situation, problem, ruling, cannot)
     elif cannot is not None or n_open < routing.min_candidates:
         first = int(POLICIES[FALLBACK](problem).rep_of[0])
         others = [j for j in ranked["ranking"] if j != first]
@@ -228,6 +262,30 @@ def _ranked(
     elif choice.rep == UNASSIGNED:
         ranked["reason"] = "Every open slot is worth more than this lead; it waits."
     return ranked
+
+
+def _is_optimal(ruling: Ruling) -> bool:
+    group = groups_of(ruling)[0]
+    return group.policy == OPTIMAL and not group.sticky
+
+
+def _by_rule(
+    situation: Situation, problem: Problem, ruling: Ruling, cannot: str | None
+) -> _Ranked:
+    """Whom the policy of the lead's rule gives it."""
+    group, fallback = groups_of(ruling)[0], None
+    if group.policy in NEEDS_MODEL and cannot is not None:
+        group, fallback = replace(group, policy=FALLBACK), cannot
+    nothing = np.zeros(problem.n_reps, dtype=np.int64)
+    seen = as_seen(problem, group, ruling.past, situation.open_slots, before=nothing)
+    found = rank_one(seen, group)
+    return _Ranked(
+        ranking=found.reps,
+        policy=found.told,
+        propensity=found.propensity,
+        fallback=fallback,
+        reason=None if found.reps else "Its rule leaves it to wait; see the rule.",
+    )
 
 
 def assign(
@@ -259,7 +317,7 @@ def assign(
             take_lead(
                 session,
                 decision,
-                limits=Limits(attributes.holding_limit, attributes.intake_per_day),
+                limits=Limits.of(attributes),
                 local_day=local_day(at, situation.tenant.time_zone),
                 exclusions=Exclusions(situation.rep_ids, situation.codes),
             )

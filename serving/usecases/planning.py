@@ -19,14 +19,17 @@ from rightrep.errors import (
 )
 from rightrep.store import bulk, outbox, plans, prices
 from rightrep.store.exclusions import save_roster
-from rightrep.store.session import WriteSession
+from rightrep.store.session import ReadSession, WriteSession
 from serving.usecases.advice import Scores
 from serving.usecases.choosing import LOTTERY, Chosen, choose_batch, runner_ups
 from serving.usecases.context import Context
 from serving.usecases.fair_shares import FairAnswer, in_words, read_terms
 from serving.usecases.pricing import ask_for_prices, expiry
+from serving.usecases.ruling import OVER_TIME, Ruling, by_one_policy, rule_on, ruled
 from serving.usecases.situation import Situation, read_situation
 
+RULES = "rules"
+"""Policy of a plan whose leads were shared out by a rule set."""
 BASELINES = ("round_robin", "least_loaded", "random")
 
 
@@ -93,6 +96,7 @@ def make_plan(
             table = bulk.open_leads(session, as_of=at)
             wanted = table["lead_id"].to_pylist()
         situation = read_situation(session, wanted, at=at)
+        situation, ruling = _ruled(context, session, situation, request)
         fair = read_terms(session, situation)
     report(0.3, "scoring")
     scores, no_model = score(context, tenant_id, situation)
@@ -105,6 +109,8 @@ def make_plan(
             seed=request.seed,
             no_model=no_model,
             fair=fair,
+            ruling=ruling,
+            instead=request.policy,
         )
     except InfeasiblePlan as error:
         if fair is None:
@@ -112,6 +118,21 @@ def make_plan(
         raise in_words(situation, fair, error) from error
     header = _header(situation, scores, chosen, request)
     return MadePlan(header, situation, scores, chosen)
+
+
+def _ruled(
+    context: Context,
+    session: ReadSession,
+    situation: Situation,
+    request: PlanRequest,
+) -> tuple[Situation, Ruling | None]:
+    """Under the rule set in force, else under a policy that goes over time."""
+    found, ruling = ruled(session, situation, context.win_rates)
+    policy = request.policy or situation.routing.policy
+    if ruling is None and policy in OVER_TIME:
+        rule_set = by_one_policy(policy)
+        ruling = rule_on(session, situation, rule_set, context.win_rates)[1]
+    return found, ruling
 
 
 def score(
@@ -215,11 +236,10 @@ def _header(
     earned = None if scores is None else total_value(problem, plan)
     baselines = {} if scores is None else expected_values(problem, BASELINES)
     lottery = sum(name == LOTTERY for name in chosen.policy)
-    names = [name for name in chosen.policy if name != LOTTERY]
     return StoredPlan(
         plan_id=new_id(situation.at),
         job_id=request.job_id,
-        policy=names[0] if names else (request.policy or situation.routing.policy),
+        policy=_told(situation, chosen, request),
         actor=request.actor,
         as_of=situation.at,
         created_at=situation.at,
@@ -229,6 +249,7 @@ def _header(
         model_version=None if scores is None else scores.model_version,
         columns_version=None if scores is None else scores.columns_version,
         fallback=chosen.fallback,
+        rule_set=None if chosen.ruling is None else chosen.ruling.rule_set.version,
         problem={
             "n_leads": problem.n_leads,
             "n_reps": problem.n_reps,
@@ -243,6 +264,14 @@ def _header(
         },
         baselines={name: {"value": value} for name, value in baselines.items()},
     )
+
+
+def _told(situation: Situation, chosen: Chosen, request: PlanRequest) -> str:
+    """What shared out the plan: rules, or the one policy."""
+    if chosen.ruling is not None and chosen.ruling.rule_set.version is not None:
+        return RULES
+    asked = request.policy or situation.routing.policy
+    return next((name for name in chosen.policy if name != LOTTERY), asked)
 
 
 def _weighed(chosen: Chosen) -> dict[str, float]:
@@ -292,7 +321,10 @@ def _lines(made: MadePlan) -> pa.Table:
         "rep_id": pa.array(rep_ids[rep_of], pa.string()),
         "propensity": chosen.plan.propensity,
         "runner_ups": [plans.runner_ups_text(row) for row in others],
+        "policy": pa.array(chosen.policy, pa.string()),
     }
+    if chosen.ruling is not None:
+        columns["rule"] = pa.array(chosen.ruling.rules, pa.string())
     if scores is not None:
         columns |= _numbers(scores, chosen, given)
     return pa.table(columns)

@@ -117,7 +117,7 @@ class Claimant:
     @property
     def limits(self) -> Limits:
         """How many leads the rep may take."""
-        return Limits(self.rep.holding_limit, self.rep.intake_per_day)
+        return Limits.of(self.rep)
 
     def codes(self, found: Sequence[Lead]) -> CodeArray:
         """Why the rep may not have each lead, limits and hours left out; (n_leads,)."""

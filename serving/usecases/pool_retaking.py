@@ -148,7 +148,7 @@ def _give(
                 options,
                 held_by=owner,
                 limits={
-                    situation.rep_ids[j]: Limits(rep.holding_limit, rep.intake_per_day)
+                    situation.rep_ids[j]: Limits.of(rep)
                     for j, rep in attributes.items()
                 },
                 local_day=local_day(at, situation.tenant.time_zone),

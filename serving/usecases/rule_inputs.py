@@ -25,7 +25,6 @@ from rightrep.domain.presence import (
     even_allowance,
     month_so_far,
     present_days,
-    settled_share,
 )
 from rightrep.domain.tenant import Tenant
 from rightrep.errors import InvalidInput
@@ -152,7 +151,7 @@ def read_past(
     *,
     tenant: Tenant,
     at: datetime,
-    settling_days: float,
+    settled: FloatArray,
     win_rate: FloatArray,
     previous: Sequence[RepId | None],
 ) -> Past:
@@ -163,7 +162,7 @@ def read_past(
         roster: The reps; n_reps entries.
         tenant: Whose; a month of its zone is one cycle.
         at: Now.
-        settling_days: Days that settling in takes.
+        settled: How far each rep has settled in; float64 (n_reps,).
         win_rate: Shrunk win rates; float64 (n_reps,).
         previous: Who served each lead's customer before; n_leads entries.
     """
@@ -179,9 +178,7 @@ def read_past(
         present[j] = present_days(joined_at, mine, entry.attributes.leave, ends)
     place = {entry.rep_id: j for j, entry in enumerate(roster)}
     return Past(
-        settled=np.array(
-            [settled_share(e.back_since or at, at, settling_days) for e in roster]
-        ),
+        settled=settled,
         given=given,
         present=present,
         even_slots=np.array([_even_slots(entry, today) for entry in roster]),

@@ -31,13 +31,19 @@ from rightrep.domain.rule_sets import (
     route,
 )
 from rightrep.store import rule_facts
+from rightrep.store.rules import read_rule_set
 from rightrep.store.session import ReadSession
+from serving.rule_models import rule_set_of
 from serving.usecases.rule_inputs import Past, lead_table, read_past
+from serving.usecases.rules import rule_set_in_force
 from serving.usecases.situation import Situation
 from serving.usecases.win_rates import WinRateBook
 
-BY_HAND, POOL, STICKY, FIXED, NO_POLICY = "by_hand", "pool", "sticky", "fixed", "none"
-_DRAWABLE = (ByPolicy,)
+STICKY, FIXED = "sticky", "fixed"
+NOBODYS = "none"
+"""Policy of leads that no policy looks at: no rule, a manager's, a pool's."""
+OVER_TIME = frozenset({"weighted", "least_loaded", "most_free", "performance", STICKY})
+"""Policies that take something over from the days before."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +68,15 @@ class Ruling:
     @property
     def drawable(self) -> BoolArray:
         """Leads that a lottery may have: a policy would choose; bool (n_leads,)."""
-        may = [isinstance(rule.choice, _DRAWABLE) for rule in self.rule_set.rules]
+        may = [isinstance(rule.choice, ByPolicy) for rule in self.rule_set.rules]
         return np.asarray(np.array([*may, False], dtype=np.bool_)[self.routed.rule])
+
+    @property
+    def rules(self) -> list[str | None]:
+        """Name of each lead's rule, None where none matched or none is kept."""
+        kept = self.rule_set.version is not None
+        names = [rule.name if kept else None for rule in self.rule_set.rules]
+        return [[*names, None][place] for place in self.routed.rule.tolist()]
 
     def why_not(self, lead: int) -> str | None:
         """Why nobody is asked about a lead, or None where a policy chooses."""
@@ -120,12 +133,38 @@ def rule_on(
         entries,
         tenant=tenant,
         at=at,
-        settling_days=situation.routing.settling_days,
+        settled=situation.settled,
         win_rate=rates.overall,
         previous=[previous.get(lead_id) for lead_id in situation.lead_ids],
     )
     ruling = Ruling(rule_set, route(rules, table, roster), past)
     return _codes(situation, ruling), ruling
+
+
+def ruled(
+    session: ReadSession,
+    situation: Situation,
+    book: WinRateBook,
+    *,
+    version: int | None = None,
+) -> tuple[Situation, Ruling | None]:
+    """A situation under the rule set in force; itself where there is none.
+
+    Args:
+        session: Where to read.
+        situation: Leads and roster.
+        book: Win rates.
+        version: A version to go by; the one in force when not given.
+    """
+    if version is None:
+        rule_set = rule_set_in_force(session)
+    else:
+        kept = read_rule_set(session, version)
+        rule_set = rule_set_of(kept.version, kept.rules)
+    if rule_set is None:
+        return situation, None
+    codes, ruling = rule_on(session, situation, rule_set, book)
+    return replace(situation, codes=codes), ruling
 
 
 def _segments(rules: Sequence[Rule]) -> set[str]:
@@ -278,3 +317,9 @@ def as_seen(
         head_start=start,
         credit=credit,
     )
+
+
+def by_one_policy(name: str) -> RuleSet:
+    """The rule set of a tenant without rules whose policy goes over time."""
+    choice: Choice = Sticky("round_robin") if name == STICKY else ByPolicy(name)
+    return RuleSet((Rule(name=name, choice=choice),))

@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from optimizer.over_time import head_start
 from optimizer.problem import FloatArray, Problem
 from rightrep.domain.days import local_day
 from rightrep.domain.eligibility import (
@@ -23,6 +24,7 @@ from rightrep.domain.eligibility import (
 from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.lead import Lead
 from rightrep.domain.ownership import OwnershipKind
+from rightrep.domain.presence import settled_share
 from rightrep.domain.routing import Objective, Routing
 from rightrep.domain.tenant import Tenant
 from rightrep.store import leads, ownership, reps
@@ -91,6 +93,15 @@ class Situation:
     def waited(self) -> FloatArray:
         """Seconds since each rep was last given a lead; float64 (n_reps,)."""
         return np.array([entry.waited_seconds for entry in self.roster])
+
+    @cached_property
+    def settled(self) -> FloatArray:
+        """How far each rep has settled in; float64 (n_reps,), in [0, 1]."""
+        since, days = [e.back_since for e in self.roster], self.routing.settling_days
+        return np.array(
+            [1.0 if at is None else settled_share(at, self.at, days) for at in since],
+            dtype=np.float64,
+        )
 
     @property
     def waiting_weight(self) -> FloatArray:
@@ -166,15 +177,18 @@ def problem_of(
 ) -> Problem:
     """The situation as arrays."""
     n_leads, n_reps = situation.codes.shape
+    load = np.array([entry.held for entry in situation.roster], dtype=np.int64)
+    weight = np.array([entry.attributes.weight for entry in situation.roster])
     return Problem(
         value_of(situation, scores),
         situation.eligible,
         np.minimum(situation.open_slots, n_leads),
         np.zeros(n_reps, dtype=np.int64),
-        load=np.array([entry.held for entry in situation.roster], dtype=np.int64),
-        weight=np.array([entry.attributes.weight for entry in situation.roster]),
+        load=load,
+        weight=weight,
         waited=situation.waited,
         quality=None if scores is None else scores.quality,
+        head_start=head_start(load, weight, situation.settled),
         seed=seed,
     )
 

@@ -1,5 +1,7 @@
 """Rule sets over HTTP: written by an admin, tried by a manager, never half in force."""
 
+import shutil
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -250,3 +252,209 @@ def test_a_kept_version_is_tried_and_nothing_at_all_is_refused(served: Served) -
 
     assert kept.json()["lines"] == []
     assert (nothing.status_code, unknown.status_code) == (422, 404)
+
+
+def decided(served: Served, decision_id: str) -> Any:
+    return served.get(f"/v1/decisions/{decision_id}").json()
+
+
+def test_the_next_best_rep_goes_by_the_rules_in_force(served: Served) -> None:
+    (south,) = served.add_reps("south", team="South")
+    (east,) = served.add_reps("east", team="East")
+    served.add_leads("a", "b", region="South")
+    served.add_leads("c", region="North")
+    published(served, BY_TEAM)
+
+    first, second = (served.next(lead).json() for lead in ("a", "b"))
+    nobody = served.next("c").json()
+
+    assert [first["rep_id"], second["rep_id"]] == [south, south]
+    assert (first["rule"], first["rule_set"]) == ("South to the south team", 1)
+    assert first["policy"] == "round_robin"
+    kept = decided(served, first["decision_id"])
+    assert (kept["rule"], kept["rule_set"]) == ("South to the south team", 1)
+    assert {one["rep_id"]: one["code"] for one in kept["excluded"]} == {
+        east: "not_a_candidate"
+    }
+    assert nobody["rep_id"] is None
+    assert nobody["reason"] == "No rule matched this lead."
+
+
+@pytest.mark.parametrize(
+    ("rule", "says"),
+    [
+        ({"candidates": {"teams": ["Nowhere"]}}, "nobody is its candidate"),
+        ({"policy": {"name": "by_hand"}}, "to a manager"),
+        ({"policy": {"name": "pool", "pool": "common"}}, "in pool 'common'"),
+        ({"policy": {"name": "sticky", "otherwise": None}}, "leaves it to wait"),
+    ],
+)
+def test_who_gets_nobody_is_told_why(
+    served: Served, rule: dict[str, Any], says: str
+) -> None:
+    served.add_reps("r")
+    served.add_leads("a")
+    published(served, {**THE_REST, **rule})
+
+    answer = served.next("a").json()
+
+    assert answer["rep_id"] is None
+    assert says in answer["reason"]
+
+
+def test_a_plan_goes_by_the_rules_and_says_so(served: Served) -> None:
+    (south,) = served.add_reps("south", team="South")
+    (east,) = served.add_reps("east", team="East")
+    a, b = served.add_leads("a", "b", region="South")
+    (c,) = served.add_leads("c", region="East")
+    (d,) = served.add_leads("d", channel="fair")
+    by_hand = {
+        "name": "Fairs",
+        "when": {"op": "equals", "field": "channel", "value": "fair"},
+        "policy": {"name": "by_hand"},
+    }
+    fixed = {
+        "name": "East to one",
+        "when": {"op": "equals", "field": "region", "value": "East"},
+        "policy": {"name": "fixed", "rep": "east"},
+    }
+    published(served, by_hand, BY_TEAM, fixed)
+
+    job = served.post("/v1/assignments/plan", {"commit": True}).json()
+    assert served.work()
+    done = served.get(f"/v1/jobs/{job['job_id']}", role=Role.MANAGER).json()
+    plan = served.get(f"/v1/assignments/plan/{done['result']['plan_id']}").json()
+    made = served.get("/v1/decisions").json()["decisions"]
+
+    assert plan["policy"] == "rules"
+    assert {line["lead_id"]: line["rep_id"] for line in plan["lines"]} == {
+        a: south,
+        b: south,
+        c: east,
+        d: None,
+    }
+    assert {one["lead_id"]: (one["rule"], one["policy"]) for one in made} == {
+        a: ("South to the south team", "round_robin"),
+        b: ("South to the south team", "round_robin"),
+        c: ("East to one", "fixed"),
+    }
+    assert {one["rule_set"] for one in made} == {1}
+
+
+def test_weights_are_exact_over_a_cycle_of_single_leads_and_plans(
+    served: Served,
+) -> None:
+    """Twelve leads, three to one: six one by one, six in a plan."""
+    few, many = (
+        served.add_reps(name, weight=weight)[0]
+        for name, weight in (("few", 1.0), ("many", 3.0))
+    )
+    published(served, {**THE_REST, "policy": {"name": "weighted"}})
+    names = [f"l{n}" for n in range(12)]
+    served.add_leads(*names)
+
+    for name in names[:6]:
+        assert served.next(name).status_code == 200
+    served.post("/v1/assignments/plan", {"commit": True})
+    while served.work():
+        pass
+
+    roster = served.get("/v1/reps", role=Role.MANAGER).json()["reps"]
+    assert {rep["rep_id"]: rep["held"] for rep in roster} == {few: 3, many: 9}
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        "round_robin", "round_robin_lot", "random", "weighted", "least_loaded",
+        "most_free", "performance", "greedy", "optimal", "sticky", "fixed",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "gone",
+    [
+        {"status": "left"},
+        {"status": "paused"},
+        {"leave": [{"first": "2026-03-01", "last": "2026-03-05"}]},
+    ],
+)
+def test_a_rep_who_is_gone_never_appears_under_any_policy(
+    tmp_path: Path, sqlite_template: Path, policy: str, gone: dict[str, Any]
+) -> None:
+    store = Store(f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'store.db')}")
+    served = serve(store, tmp_path)
+    served.add_reps("gone")
+    served.add_leads("earlier", customer="C", owner="gone")
+    served.clock.move(timedelta(minutes=1))
+    (absent,) = served.add_reps("gone", **gone)
+    served.clock.move(timedelta(minutes=1))
+    (here,) = served.add_reps("here", leave=[], status="active")
+    chosen = {"name": policy, **({"rep": "gone"} if policy == "fixed" else {})}
+    published(served, {**THE_REST, "policy": chosen})
+    served.add_leads("a", "b", customer="C")
+
+    one = served.next("a").json()
+    served.post("/v1/assignments/plan", {"commit": True})
+    while served.work():
+        pass
+
+    made = served.get("/v1/decisions").json()["decisions"]
+    reps = {made["rep_id"] for made in made if made["cause"] != "import"}
+    assert reps == (set() if policy == "fixed" else {here})
+    assert absent not in reps
+    assert one["rep_id"] == (None if policy == "fixed" else here)
+    store.close()
+
+
+def test_a_monthly_limit_is_kept_by_every_way_in(served: Served) -> None:
+    """Ten a month: by turns, in a plan, on several days; the next month begins anew."""
+    served.add_reps("r", intake_per_month=10)
+    published(served, THE_REST)
+    names = [f"l{n}" for n in range(15)]
+    ids = served.add_leads(*names)
+    for name in names[:4]:
+        assert served.next(name).json()["rep_id"]
+    served.clock.move(timedelta(days=1))
+    for _ in range(2):
+        served.post("/v1/assignments/plan", {"commit": True})
+        while served.work():
+            pass
+
+    made = served.get("/v1/decisions").json()["decisions"]
+    left = min(set(ids) - {one["lead_id"] for one in made})
+    refused = served.next(left).json()
+    served.clock.move(timedelta(days=30))
+    again = served.next(left).json()
+
+    assert len(made) == 10
+    assert [one["code"] for one in refused["excluded"]] == ["month_limit"]
+    assert again["rep_id"]
+
+
+def test_a_month_spread_evenly_gives_its_share_by_the_day(served: Served) -> None:
+    """March 2 of 31 days: ceil(31 * 2 / 31) leads, whatever comes."""
+    served.add_reps("r", intake_per_month=31)
+    even = {**THE_REST, "constraints": {"even_month": True}}
+    published(served, even)
+    served.add_leads(*[f"l{n}" for n in range(5)])
+
+    answers = [served.next(f"l{n}").json()["rep_id"] for n in range(5)]
+
+    assert [rep is not None for rep in answers] == [True, True, False, False, False]
+
+
+def test_a_rule_may_loosen_what_the_tenant_asks_for(served: Served) -> None:
+    served.add_reps("r", languages=["en"])
+    served.add_leads("a", "b", language="zh")
+    published(served, THE_REST)
+    strict = served.next("a").json()
+    published(served, {**THE_REST, "constraints": {"language": False}})
+
+    loose = served.next("a").json()
+    served.post("/v1/assignments/plan", {"commit": True})
+    while served.work():
+        pass
+
+    assert [one["code"] for one in strict["excluded"]] == ["language"]
+    assert loose["rep_id"]
+    assert len(served.get("/v1/decisions").json()["decisions"]) == 2
