@@ -67,9 +67,9 @@ def plan(context: Context, task: Task) -> Effect:
                 actor=asked["actor"],
                 atomic=asked["atomic"],
             )
+            result["lines"] = {state.value: n for state, n in settled.items()}
         return result
 
-            result["lines"] = {state.value: n for state, n in settled.items()}
     return effect
 
 
