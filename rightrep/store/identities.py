@@ -5,7 +5,7 @@ keys are hashes in an index, so that one arriving lead is compared with the few
 customers that share one.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -201,8 +201,11 @@ def holders(
         most: At most so many customers.
         but: Never this one.
     """
-    given = {"keys": _texts(keys), "but": but}
-    return list(session.execute(_HOLDERS.limit(most), given).scalars())
+    given = {"keys": _texts(keys)}
+    # Counted here: grouped by customer, SQLite would walk the index of all customers.
+    shared = Counter(session.execute(_HOLDERS, given).scalars())
+    del shared[but]
+    return sorted(shared, key=lambda own: (-shared[own], own))[:most]
 
 
 def customers_to_look_at(session: ReadSession, *, within: timedelta) -> list[str]:
@@ -245,13 +248,20 @@ def _identities(session: ReadSession, root_of: Mapping[str, str]) -> Iterator[Id
             one.company = one.company or row.name
             one.tax = one.tax or row.tax_number
             one.address = one.address or row.address
+        root_of_contact: dict[str, str] = {}
         for row in session.execute(_PEOPLE, ids):
-            if root_of[row.customer_id] in told and row.name:
-                told[root_of[row.customer_id]].people.append(row.name)
-        for row in session.execute(_POINTS, ids):
-            if root_of[row.customer_id] in told:
+            root = root_of[row.customer_id]
+            if root in told:
+                root_of_contact[row.contact_id] = root
+                told[root].people += [row.name] if row.name else []
+        # By contact: joined, SQLite would walk the points of every contact.
+        for some in batches(list(root_of_contact)):
+            points = defaultdict(list)
+            for row in session.execute(_POINTS, {"ids": list(some)}):
                 point = ContactPoint(PointKind(row.kind), row.value, row.possible)
-                told[root_of[row.customer_id]].points.append(point)
+                points[row.contact_id].append(point)
+            for contact in some:
+                told[root_of_contact[contact]].points += points[contact]
     for own, one in told.items():
         yield identify(
             own,
@@ -326,30 +336,19 @@ _CUSTOMERS = select(
     customers.c.address,
 ).where(of_tenant(customers), customers.c.customer_id.in_(any_of("ids")))
 _PEOPLE = (
-    select(contacts.c.customer_id, contacts.c.name)
+    select(contacts.c.customer_id, contacts.c.contact_id, contacts.c.name)
     .where(of_tenant(contacts), contacts.c.customer_id.in_(any_of("ids")))
     .order_by(contacts.c.created_at, contacts.c.contact_id)
 )
 _POINTS = (
     select(
-        contacts.c.customer_id,
+        contact_points.c.contact_id,
         contact_points.c.kind,
         contact_points.c.value,
         contact_points.c.possible,
     )
-    .join_from(
-        contacts,
-        contact_points,
-        (contact_points.c.tenant_id == contacts.c.tenant_id)
-        & (contact_points.c.contact_id == contacts.c.contact_id),
-    )
-    .where(of_tenant(contacts), contacts.c.customer_id.in_(any_of("ids")))
-    .order_by(
-        contacts.c.created_at,
-        contacts.c.contact_id,
-        contact_points.c.kind,
-        contact_points.c.value,
-    )
+    .where(of_tenant(contact_points), contact_points.c.contact_id.in_(any_of("ids")))
+    .order_by(contact_points.c.kind, contact_points.c.value)
 )
 _DIGESTS = select(identities.c.customer_id, identities.c.digest).where(
     of_tenant(identities)
@@ -379,15 +378,8 @@ _COMMON = (
     .group_by(identity_keys.c.key)
     .having(func.count() > bindparam("most", type_=identity_keys.c.key.type))
 )
-_HOLDERS = (
-    select(identity_keys.c.customer_id)
-    .where(
-        of_tenant(identity_keys),
-        identity_keys.c.key.in_(_keyed()),
-        identity_keys.c.customer_id != bindparam("but"),
-    )
-    .group_by(identity_keys.c.customer_id)
-    .order_by(func.count().desc(), identity_keys.c.customer_id)
+_HOLDERS = select(identity_keys.c.customer_id).where(
+    of_tenant(identity_keys), identity_keys.c.key.in_(_keyed())
 )
 _CLOSED = select(outcomes.c.event_id).where(
     of_tenant(outcomes), outcomes.c.lead_id == leads.c.lead_id
