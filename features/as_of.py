@@ -9,7 +9,8 @@ the same functions, which is why they cannot differ.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,9 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
+Values = pd.Series | NDArray[Any]
+"""A column: of a frame, or of few rows; see ``features.history.Few``."""
+
 DAY = 86_400_000_000
 """Microseconds in a day."""
 
@@ -29,11 +33,26 @@ NEVER = np.iinfo(np.int64).min
 """How a missing time (NaT) is written."""
 
 
-def instants(times: pd.Series) -> IntArray:
+def instants(times: Values) -> IntArray:
     """Times as int64 microseconds since 1970 UTC; a missing time is ``NEVER``."""
+    if isinstance(times, np.ndarray):
+        return times
     if times.dtype != "datetime64[us, UTC]":
         times = times.astype("datetime64[us, UTC]")
-    return np.asarray(times.array.asi8)  # what astype gives, at a twentieth of the time
+    array: Any = times.array  # what astype gives, at a twentieth of the time
+    return np.asarray(array.asi8)
+
+
+def numbers(values: Values) -> FloatArray:
+    """Numbers as float64; a missing one is NaN."""
+    if isinstance(values, np.ndarray):
+        return values
+    return values.to_numpy(np.float64)
+
+
+def missing(values: Values) -> BoolArray:
+    """Which values of a column are missing."""
+    return np.asarray(pd.isna(values))
 
 
 def instant(at: pd.Timestamp) -> int:
@@ -78,6 +97,8 @@ class Log:
         Events of the same key and instant keep the order of their rows.
         """
         order = np.flatnonzero((key >= 0) & (at != NEVER))
+        if order.size == 0:
+            return _no_events()
         order = order[_in_order(key[order], at[order])]
         key, at = key[order], at[order]
         fresh = np.ones(key.size, dtype=np.bool_)
@@ -125,10 +146,15 @@ class Log:
         return first, after
 
 
+@cache
+def _no_events() -> Log:
+    """A log without events; most logs of one arriving lead are, so it is shared."""
+    none = np.empty(0, dtype=np.int64)
+    return Log(none, none, none, none, np.zeros(1, np.int64), _slots(none, 0))
+
+
 def _in_order(key: IntArray, at: IntArray) -> IntArray:
     """Positions by key, then by instant, then as they came."""
-    if key.size == 0:
-        return np.empty(0, dtype=np.int64)
     ascending = bool(np.all(at[1:] >= at[:-1]))
     if not ascending:
         by_time = np.argsort(at, kind="stable")

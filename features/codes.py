@@ -2,12 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from features.as_of import IntArray, take
+from features.as_of import BoolArray, IntArray, Values, take
 from rightrep.errors import InvalidInput
+
+_FEW = 16
+"""Up to so many texts are looked up one by one, which is quicker then."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,23 +28,45 @@ class Coded:
     texts: pd.Index
 
     @classmethod
-    def of(cls, texts: pd.Series) -> "Coded":
+    def of(cls, texts: Values) -> "Coded":
         """From a column; a missing text is -1."""
         code, values = pd.factorize(texts)
-        return cls(code.astype(np.int64), pd.Index(values))
+        return cls(code.astype(np.int64), index_of(values))
 
     def onto(self, texts: pd.Index) -> IntArray:
         """Place of each of our texts in another list of texts, or -1."""
-        return texts.get_indexer(self.texts).astype(np.int64)
+        return codes_of(texts, self.texts)
+
+    def is_one_of(self, texts: Sequence[str]) -> BoolArray:
+        """Which rows have one of these texts; bool (n_rows,)."""
+        return np.isin(self.code, [c for c in codes_of(self.texts, texts) if c >= 0])
 
     def at(self, row: IntArray) -> IntArray:
         """Codes of some rows; -1 where the row is -1 or the text is missing."""
         return take(self.code, row, -1)
 
 
-def codes_of(ids: pd.Index, wanted: Sequence[str] | pd.Series | pd.Index) -> IntArray:
-    """Place of each id in ``ids``, or -1."""
-    return ids.get_indexer(pd.Index(wanted)).astype(np.int64)
+def index_of(texts: Values | pd.Index) -> pd.Index:
+    """Texts, ready to be looked up."""
+    # pandas would turn objects into its own strings, at many times the cost for few.
+    return pd.Index(texts, dtype=texts.dtype)
+
+
+def codes_of(
+    ids: pd.Index, wanted: Sequence[str] | NDArray[Any] | pd.Series | pd.Index
+) -> IntArray:
+    """Place of each id in ``ids``, which are distinct, or -1."""
+    if len(wanted) > _FEW:
+        return ids.get_indexer(pd.Index(wanted)).astype(np.int64)
+    return np.array([_place(ids, one) for one in wanted], dtype=np.int64)
+
+
+def _place(ids: pd.Index, one: str) -> int:
+    try:
+        place: Any = ids.get_loc(one)
+    except KeyError:
+        return -1
+    return int(place)
 
 
 def known_codes(ids: pd.Index, wanted: Sequence[str], kind: str) -> IntArray:

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from features.as_of import FloatArray, IntArray, Log, Tally, instants, take
-from features.codes import codes_of
+from features.codes import Coded, codes_of
 from features.decision_facts import DecisionFacts
-from features.history import History
+from features.history import Few, History
 from features.lead_facts import TOUCHES, LeadFacts
 
 
@@ -31,7 +31,7 @@ class Contacts:
     @classmethod
     def of(
         cls,
-        history: History,
+        history: History | Few,
         leads: LeadFacts,
         decisions: DecisionFacts,
         rep_ids: pd.Index,
@@ -43,13 +43,15 @@ class Contacts:
             customer = take(leads.customer, lead, -1)
             return np.where((customer >= 0) & (rep >= 0), customer * width + rep, -1)
 
-        touch = history.activities[history.activities["kind"].isin(TOUCHES)]
+        table = history.activities
+        touch = Coded.of(table["kind"]).is_one_of(TOUCHES)
         touched = key(
-            codes_of(leads.ids, touch["lead_id"]), codes_of(rep_ids, touch["rep_id"])
+            codes_of(leads.ids, table["lead_id"][touch]),
+            codes_of(rep_ids, table["rep_id"][touch]),
         )
         known = np.maximum(
-            instants(touch["happened_at"]), instants(touch["recorded_at"])
-        )
+            instants(table["happened_at"]), instants(table["recorded_at"])
+        )[touch]
         given = key(decisions.lead, decisions.rep)
         subject, at, change = decisions.results.win_changes()
         at = np.maximum(at, decisions.known_at[subject])

@@ -5,9 +5,19 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from features.as_of import NEVER, FloatArray, IntArray, Log, in_force, instants, take
-from features.codes import codes_of
-from features.history import History
+from features.as_of import (
+    NEVER,
+    FloatArray,
+    IntArray,
+    Log,
+    in_force,
+    instants,
+    missing,
+    numbers,
+    take,
+)
+from features.codes import Coded, codes_of, index_of
+from features.history import Few, History, Table
 from features.lead_facts import LeadFacts
 from features.results import Results
 
@@ -47,11 +57,11 @@ class DecisionFacts:
 
     @classmethod
     def of(
-        cls, history: History, leads: LeadFacts, rep_ids: pd.Index
+        cls, history: History | Few, leads: LeadFacts, rep_ids: pd.Index
     ) -> "DecisionFacts":
         """From a tenant's history."""
         table = history.decisions
-        ids = pd.Index(table["decision_id"])
+        ids = index_of(table["decision_id"])
         lead = codes_of(leads.ids, table["lead_id"])
         rep = codes_of(rep_ids, table["rep_id"])
         decided = instants(table["decided_at"])
@@ -71,13 +81,13 @@ class DecisionFacts:
             known_at=known,
             void_at=void,
             end_at=np.maximum(end, known),
-            propensity=table["propensity"].to_numpy(np.float64),
+            propensity=numbers(table["propensity"]),
             results=results,
         )
 
 
 def _judged_decision(
-    outcomes: pd.DataFrame,
+    outcomes: Table,
     ids: pd.Index,
     lead: IntArray,
     latest: Log,
@@ -90,7 +100,7 @@ def _judged_decision(
     earlier one must not be credited until then.
     """
     judged = codes_of(ids, outcomes["decision_id"])
-    unnamed = outcomes["decision_id"].isna().to_numpy()
+    unnamed = missing(outcomes["decision_id"])
     judged[unnamed] = -1
     silent = np.flatnonzero(unnamed & (lead >= 0))
     if silent.size == 0 or latest.order.size == 0:
@@ -125,7 +135,7 @@ def _next_of_lead(given: Log, n_decisions: int) -> IntArray:
 
 
 def _ends_by_owner(
-    ownership: pd.DataFrame,
+    ownership: Table,
     lead_ids: pd.Index,
     rep_ids: pd.Index,
     latest: Log,
@@ -142,11 +152,11 @@ def _ends_by_owner(
     if not known.any():
         return void, left
     decision = latest.order[position[known]]
-    at, kind = at[known], ownership["kind"].to_numpy()[known]
+    at, kind = at[known], Coded.of(ownership["kind"])
     owner = codes_of(rep_ids, ownership["owner"])[known]
     leaving = (before[known] >= 0) & (before[known] == rep[decision])
     leaving &= owner != rep[decision]
     np.minimum.at(left, decision[leaving], at[leaving])
-    back = leaving & np.isin(kind, _TAKEN_BACK)
+    back = leaving & kind.is_one_of(_TAKEN_BACK)[known]
     np.minimum.at(void, decision[back], at[back])
     return void, left

@@ -9,6 +9,8 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from features.codes import codes_of
+
 OTHER = 0
 """Code of a category that was rare in training, or not seen."""
 
@@ -79,8 +81,10 @@ class CategoryEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  #
         return tags
 
 
-def encode(values: pd.Series | pd.Index, categories: pd.Index) -> NDArray[np.float32]:
+def encode(
+    values: pd.Series | pd.Index | NDArray[np.object_], categories: pd.Index
+) -> NDArray[np.float32]:
     """Codes of values: 1 and up in the order of categories, ``OTHER``, or missing."""
-    code = (categories.get_indexer(pd.Index(values)) + 1).astype(np.float32)
-    code[pd.isna(values)] = np.nan
+    code = (codes_of(categories, values) + 1).astype(np.float32)
+    code[np.asarray(pd.isna(values))] = np.nan
     return code

@@ -4,14 +4,16 @@ The store reads them (``rightrep.store.bulk``), the simulator makes them. Functi
 and beside take a ``History`` and an instant, and see nothing later than the instant.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from features.as_of import NEVER
 from rightrep.errors import InvalidInput
 
 TABLES: Mapping[str, Mapping[str, str]] = {
@@ -130,6 +132,10 @@ class ArrowTable(Protocol):
         """The same rows as a frame."""
         ...
 
+    def column(self, i: str) -> Any:  # noqa: ANN401 - a pyarrow.ChunkedArray
+        """One column."""
+        ...
+
 
 _DTYPES = {"str": "str", "float": "float64", "time": "datetime64[us, UTC]"}
 
@@ -158,6 +164,81 @@ class History:
         return cls(**{name: _typed(name, tables.get(name)) for name in TABLES})
 
 
+Columns = Mapping[str, NDArray[Any]]
+"""Few rows by column: texts as objects with None, floats, times as microseconds."""
+
+Table = pd.DataFrame | Columns
+
+
+@dataclass(frozen=True, eq=False)
+class Few:
+    """What is known of a few leads; tables as in ``TABLES``, those about leads.
+
+    The same facts are made of it as of a ``History``. A frame costs more than what
+    there is to do with the dozen rows that concern an arriving lead; arrays do not.
+    """
+
+    leads: Columns
+    lead_versions: Columns
+    decisions: Columns
+    outcomes: Columns
+    activities: Columns
+    ownership: Columns
+    merges: Columns
+
+    @classmethod
+    def of(cls, tables: Mapping[str, ArrowTable]) -> "Few":
+        """From Arrow tables by name; tables not given are empty.
+
+        Raises:
+            InvalidInput: A table lacks a column.
+        """
+        return cls(
+            **{
+                name: _arrays(name, tables.get(name))
+                for name in TABLES
+                if not name.startswith("rep")
+            }
+        )
+
+
+def _arrays(name: str, table: ArrowTable | None) -> Columns:
+    if table is None:
+        return _no_arrays(name)
+    _check_columns(name, table.column_names)
+    if table.num_rows == 0:
+        return _no_arrays(name)
+    return {
+        column: _as_array(table.column(column), kind)
+        for column, kind in TABLES[name].items()
+    }
+
+
+def _as_array(column: Any, kind: str) -> NDArray[Any]:  # noqa: ANN401
+    if kind == "time":
+        column = column.cast("int64").fill_null(NEVER)
+    return np.asarray(column.to_numpy(), dtype=_ARRAY_TYPES[kind])
+
+
+@cache
+def _no_arrays(name: str) -> Columns:
+    return {
+        column: np.empty(0, dtype=_ARRAY_TYPES[kind])
+        for column, kind in TABLES[name].items()
+    }
+
+
+_ARRAY_TYPES = {"str": object, "float": np.float64, "time": np.int64}
+
+
+def _check_columns(name: str, names: Sequence[str]) -> None:
+    absent = [column for column in TABLES[name] if column not in names]
+    if absent:
+        raise InvalidInput(
+            f"The table {name!r} has no column {absent[0]!r}.", field=absent[0]
+        )
+
+
 def _typed(name: str, table: pd.DataFrame | ArrowTable | None) -> pd.DataFrame:
     kinds = TABLES[name]
     if table is None:
@@ -166,11 +247,7 @@ def _typed(name: str, table: pd.DataFrame | ArrowTable | None) -> pd.DataFrame:
         names, n_rows = list(table.columns), len(table)
     else:
         names, n_rows = table.column_names, table.num_rows
-    absent = [column for column in kinds if column not in names]
-    if absent:
-        raise InvalidInput(
-            f"The table {name!r} has no column {absent[0]!r}.", field=absent[0]
-        )
+    _check_columns(name, names)
     if n_rows == 0:
         return _empty(name)
     frame = table if isinstance(table, pd.DataFrame) else table.to_pandas()

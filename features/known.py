@@ -16,7 +16,7 @@ from features.as_of import FloatArray, IntArray
 from features.codes import codes_of
 from features.contacts import Contacts
 from features.decision_facts import DecisionFacts
-from features.history import History
+from features.history import Few, History
 from features.lead_facts import LeadFacts
 from features.market import Judgements, Market
 from features.ratings import Ratings
@@ -43,7 +43,7 @@ class Own:
     rep_ids: pd.Index
 
     @classmethod
-    def of(cls, history: History, rep_ids: pd.Index | None = None) -> "Own":
+    def of(cls, history: History | Few, rep_ids: pd.Index | None = None) -> "Own":
         """From a history, whole or of some leads.
 
         Args:
@@ -51,8 +51,13 @@ class Own:
                 decisions, outcomes and activities.
             rep_ids: Rep ids by code, ``Known.rep_ids`` where the history is partial;
                 the history's own reps when not given.
+
+        Raises:
+            InvalidInput: A few leads come without rep ids.
         """
         if rep_ids is None:
+            if isinstance(history, Few):
+                raise InvalidInput("A few leads do not tell reps.", field="rep_ids")
             rep_ids = pd.Index(history.reps["rep_id"])
         leads = LeadFacts.of(history)
         decisions = DecisionFacts.of(history, leads, rep_ids)

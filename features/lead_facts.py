@@ -11,13 +11,16 @@ from features.as_of import (
     IntArray,
     Log,
     Tally,
+    Values,
     in_force,
     instants,
+    missing,
+    numbers,
     row_in_force,
     take,
 )
-from features.codes import Coded, codes_of
-from features.history import History
+from features.codes import Coded, codes_of, index_of
+from features.history import Few, History, Table
 from features.merges import Merges
 from features.results import Results
 
@@ -75,7 +78,7 @@ class LeadFacts:
     valid_from: IntArray
     texts: Mapping[str, Coded]
     numbers: Mapping[str, FloatArray]
-    attributes: pd.Series
+    attributes: Values
     touches: Log
     page_views: Log
     surveys: Log
@@ -86,33 +89,32 @@ class LeadFacts:
     won: Log
 
     @classmethod
-    def of(cls, history: History) -> "LeadFacts":
+    def of(cls, history: History | Few) -> "LeadFacts":
         """From a tenant's history, or from the part of it that concerns some leads."""
         leads, versions = history.leads, history.lead_versions
-        ids = pd.Index(leads["lead_id"])
+        ids = index_of(leads["lead_id"])
         created = instants(leads["created_at"])
-        own = leads["customer_id"].fillna(leads["lead_id"])
-        customer, customer_ids = pd.factorize(own)
-        customer = customer.astype(np.int64)
+        customers = Coded.of(_or_else(leads["customer_id"], leads["lead_id"]))
+        customer = customers.code
         valid_from = instants(versions["valid_from"])
         standing = in_force(
             codes_of(ids, versions["lead_id"]),
             valid_from,
             instants(versions["recorded_at"]),
         )
-        deal_value = versions["deal_value"].to_numpy(np.float64)
+        deal_value = numbers(versions["deal_value"])
         wins, won = _customer_wins(history, ids, customer, standing, deal_value)
         touches, page_views, surveys, score = _activities(history.activities, ids)
         return cls(
             ids=ids,
             created_at=created,
             customer=customer,
-            customer_ids=pd.Index(customer_ids),
+            customer_ids=customers.texts,
             merges=Merges.of(history.merges, ids),
             versions=standing,
             valid_from=valid_from,
             texts={name: Coded.of(versions[name]) for name in TEXTS},
-            numbers={name: versions[name].to_numpy(np.float64) for name in NUMBERS},
+            numbers={name: numbers(versions[name]) for name in NUMBERS},
             attributes=versions["attributes"],
             touches=touches,
             page_views=page_views,
@@ -125,25 +127,30 @@ class LeadFacts:
         )
 
 
-def _given(decisions: pd.DataFrame, ids: pd.Index) -> Log:
+def _or_else(values: Values, others: Values) -> Values:
+    """Values, and the others where they are missing."""
+    if isinstance(values, np.ndarray):
+        return np.where(missing(values), others, values)
+    return values.fillna(pd.Series(others))
+
+
+def _given(decisions: Table, ids: pd.Index) -> Log:
     known = np.maximum(
         instants(decisions["decided_at"]), instants(decisions["recorded_at"])
     )
     return Log.of(codes_of(ids, decisions["lead_id"]), known)
 
 
-def _activities(
-    activities: pd.DataFrame, ids: pd.Index
-) -> tuple[Log, Log, Log, FloatArray]:
+def _activities(activities: Table, ids: pd.Index) -> tuple[Log, Log, Log, FloatArray]:
     lead = codes_of(ids, activities["lead_id"])
     known = np.maximum(
         instants(activities["happened_at"]), instants(activities["recorded_at"])
     )
-    kind = activities["kind"]
-    score = activities["score"].to_numpy(np.float64)
-    touch = kind.isin(TOUCHES).to_numpy()
-    view = (kind == "page_view").to_numpy()
-    survey = (kind == "survey").to_numpy() & ~np.isnan(score)
+    kind = Coded.of(activities["kind"])
+    score = numbers(activities["score"])
+    touch = kind.is_one_of(TOUCHES)
+    view = kind.is_one_of(["page_view"])
+    survey = kind.is_one_of(["survey"]) & ~np.isnan(score)
     return (
         Log.of(np.where(touch, lead, -1), known),
         Log.of(np.where(view, lead, -1), known),
@@ -153,7 +160,7 @@ def _activities(
 
 
 def _customer_wins(
-    history: History,
+    history: History | Few,
     ids: pd.Index,
     customer: IntArray,
     versions: Log,

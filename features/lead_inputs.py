@@ -1,11 +1,13 @@
 """From facts to the inputs of lead columns: one array per name, one value per row."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import orjson
 import pandas as pd
+from numpy.typing import NDArray
 
 from features.as_of import (
     NEVER,
@@ -16,6 +18,7 @@ from features.as_of import (
     days_between,
     take,
 )
+from features.codes import codes_of
 from features.encoders import encode
 from features.known import Known, Own
 from features.lead_facts import NUMBERS, TEXTS, LeadFacts
@@ -80,20 +83,20 @@ def _own_fields(
     leads: LeadFacts, known: Known, version: IntArray
 ) -> dict[str, FloatArray]:
     recipe = known.recipe
-    names = [*recipe.own_numbers, *recipe.own_categories]
-    if not names:
+    if not recipe.own_numbers and not recipe.own_categories:
         return {}
     text, distinct = pd.factorize(leads.attributes)
-    parsed = pd.DataFrame(
-        [orjson.loads(one) for one in distinct], columns=names, dtype=object
-    )
+    parsed = [orjson.loads(one) for one in distinct]
     row = take(text.astype(np.int64), version, -1)
     inputs = {
-        f"attributes.{name}": take(as_numbers(parsed[name]), row, np.nan)
+        f"attributes.{name}": take(
+            as_numbers([one.get(name) for one in parsed]), row, np.nan
+        )
         for name in recipe.own_numbers
     }
     for name, values in recipe.own_categories.items():
-        codes = encode(as_texts(parsed[name]), _categories(values))
+        texts = as_texts([one.get(name) for one in parsed])
+        codes = encode(texts, _categories(values))
         inputs[f"attributes.{name}"] = take(codes.astype(np.float64), row, np.nan)
     return inputs
 
@@ -104,15 +107,16 @@ def _categories(values: tuple[str, ...]) -> pd.Index:
     return pd.Index(values, dtype="str")
 
 
-def as_numbers(values: pd.Series) -> FloatArray:
+def as_numbers(values: Iterable[object]) -> FloatArray:
     """JSON numbers and booleans as floats; anything else is missing."""
-    plain = values.map(lambda v: float(v) if isinstance(v, (int, float)) else np.nan)
-    return plain.to_numpy(np.float64)
+    plain = [float(v) if isinstance(v, (int, float)) else np.nan for v in values]
+    return np.array(plain, dtype=np.float64)
 
 
-def as_texts(values: pd.Series) -> pd.Series:
+def as_texts(values: Iterable[object]) -> NDArray[np.object_]:
     """JSON strings; anything else is missing."""
-    return values.map(lambda v: v if isinstance(v, str) else np.nan).astype("str")
+    plain = [v if isinstance(v, str) else None for v in values]
+    return np.array(plain, dtype=object)
 
 
 def _behaviour(leads: LeadFacts, lead: IntArray, at: IntArray) -> dict[str, FloatArray]:
@@ -210,4 +214,4 @@ def _shares(
 
 def codes_of_customers(own: LeadFacts, everyone: LeadFacts) -> IntArray:
     """Place of each of our customers among everyone's, or -1."""
-    return everyone.customer_ids.get_indexer(own.customer_ids).astype(np.int64)
+    return codes_of(everyone.customer_ids, own.customer_ids)

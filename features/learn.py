@@ -88,7 +88,7 @@ def learn_recipe(
             for name in TEXTS
         }
     )
-    numbers, categories = _own_fields(own.leads.attributes, version)
+    numbers, categories = _own_fields(pd.Series(own.leads.attributes), version)
     return Recipe(
         label_window_days=window,
         zone=zone,
@@ -157,7 +157,7 @@ def _own_fields(
         if n_rows @ ~np.isnan(numeric) >= _OWN_SHARE * stated:
             numbers.append(name)
             continue
-        words = as_texts(parsed[name])
+        words = pd.Series(as_texts(parsed[name]), dtype="str")
         if n_rows @ words.notna().to_numpy() >= _OWN_SHARE * stated:
             found = _few_categories(words.iloc[text[text >= 0]])
             if found:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from features.as_of import NEVER, IntArray, Log, instants
 from features.codes import codes_of
+from features.history import Table
 
 FOREVER = np.iinfo(np.int64).max
 _LONGEST_CHAIN = 32  # merges of merges of merges; a ring in the data ends here
@@ -32,10 +33,10 @@ class Merges:
     start: IntArray
     end: IntArray
     _log: Log
-    _parts: pd.DataFrame
+    _parts: "_Parts"
 
     @classmethod
-    def of(cls, merges: pd.DataFrame, lead_ids: pd.Index) -> "Merges":
+    def of(cls, merges: Table, lead_ids: pd.Index) -> "Merges":
         """From the table of merges, those of leads in ``lead_ids``."""
         lead = codes_of(lead_ids, merges["lead_id"])
         survivor = codes_of(lead_ids, merges["survivor_id"])
@@ -44,10 +45,8 @@ class Merges:
         end = np.where(end == NEVER, FOREVER, end)
         keep = (lead >= 0) & (survivor >= 0) & (lead != survivor)
         lead, survivor, start, end = lead[keep], survivor[keep], start[keep], end[keep]
-        direct = pd.DataFrame(
-            {"lead": lead, "survivor": survivor, "start": start, "end": end}
-        )
-        return cls(lead, survivor, start, end, Log.of(lead, start), _closure(direct))
+        parts = _Parts.of(lead, survivor, start, end)
+        return cls(lead, survivor, start, end, Log.of(lead, start), parts)
 
     def survivor_of(self, lead: IntArray, at: IntArray) -> IntArray:
         """The lead that each lead is part of as of ``at``; itself when not merged."""
@@ -68,22 +67,47 @@ class Merges:
         Returns:
             Position of the asking row, and the merged lead; int64 (n_parts,) each.
         """
-        survivors = self._parts["survivor"].to_numpy()
-        first = np.searchsorted(survivors, lead, side="left")
-        count = np.searchsorted(survivors, lead, side="right") - first
+        parts = self._parts
+        first = np.searchsorted(parts.survivor, lead, side="left")
+        count = np.searchsorted(parts.survivor, lead, side="right") - first
         asking = np.repeat(np.arange(lead.size), count)
         within = np.arange(asking.size) - np.repeat(np.cumsum(count) - count, count)
-        part = self._parts.iloc[np.repeat(first, count) + within]
-        stands = (part["start"].to_numpy() <= at[asking]) & (
-            at[asking] < part["end"].to_numpy()
+        row = np.repeat(first, count) + within
+        stands = (parts.start[row] <= at[asking]) & (at[asking] < parts.end[row])
+        return asking[stands], parts.lead[row[stands]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """Every (survivor, part) with its interval, over chains; ascending survivors."""
+
+    survivor: IntArray
+    lead: IntArray
+    start: IntArray
+    end: IntArray
+
+    @classmethod
+    def of(
+        cls, lead: IntArray, survivor: IntArray, start: IntArray, end: IntArray
+    ) -> "_Parts":
+        """From merges, one by one."""
+        if lead.size == 0:
+            return cls(survivor, lead, start, end)
+        found = _closure(
+            pd.DataFrame(
+                {"lead": lead, "survivor": survivor, "start": start, "end": end}
+            )
         )
-        return asking[stands], part["lead"].to_numpy()[stands]
+        return cls(
+            *(
+                found[name].to_numpy(np.int64)
+                for name in ("survivor", "lead", "start", "end")
+            )
+        )
 
 
 def _closure(direct: pd.DataFrame) -> pd.DataFrame:
     """Every (survivor, part) with its interval, over chains of merges."""
-    if direct.empty:
-        return direct
     found, latest = [direct], direct
     for _ in range(_LONGEST_CHAIN):
         onward = latest.merge(

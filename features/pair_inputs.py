@@ -1,12 +1,13 @@
 """From facts to pair columns: row by row, or as tables over (segment, rep)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from features.as_of import FloatArray, IntArray, take
+from features.codes import codes_of
 from features.columns import Affinity, Float32Array
 from features.known import Known, Own
 from features.pair import PAIR_COLUMNS, SEGMENTS, rating_in_segment, same_region
@@ -68,15 +69,15 @@ class PairColumns:
 
     def _region_code(self) -> IntArray:
         ours = self.own.leads.texts["region"].texts
-        code = self.known.reps.region.texts.get_indexer(ours)
+        code = codes_of(self.known.reps.region.texts, ours)
         # A region that no rep is in is another region, not an unknown one.
         return np.where(code >= 0, code, -2).astype(np.int64)
 
     def _member_code(self, text: str, members: Members) -> IntArray:
-        ours = self.own.leads.texts[text].texts
+        ours: Sequence[str] | pd.Index = self.own.leads.texts[text].texts
         if text == "language":
             ours = primary_subtag(ours)
-        code = members.texts.get_indexer(ours).astype(np.int64)
+        code = codes_of(members.texts, ours)
         return np.where(code >= 0, code, len(members.texts))
 
     def segments(self, lead: IntArray, at: IntArray) -> Mapping[str, IntArray]:
@@ -166,6 +167,6 @@ class PairColumns:
         )
 
 
-def primary_subtag(languages: pd.Index) -> pd.Index:
+def primary_subtag(languages: Iterable[str]) -> list[str]:
     """``zh`` of ``zh-Hans-CN``, in lower case (BCP 47)."""
-    return pd.Index([str(one).split("-", maxsplit=1)[0].lower() for one in languages])
+    return [str(one).split("-", maxsplit=1)[0].lower() for one in languages]

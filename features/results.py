@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
-from features.as_of import NEVER, BoolArray, IntArray, Log, instants
+from features.as_of import NEVER, BoolArray, IntArray, Log, instants, missing
+from features.codes import Coded, codes_of, index_of
+from features.history import Table
 
 WON, LOST, VOID = 1, 0, -1
 
@@ -25,7 +26,7 @@ class Results:
     closed_at: IntArray
 
     @classmethod
-    def of(cls, outcomes: pd.DataFrame, subject: IntArray) -> "Results":
+    def of(cls, outcomes: Table, subject: IntArray) -> "Results":
         """From the table of outcomes.
 
         An outcome is known once it is closed and recorded. A correction takes the
@@ -38,9 +39,9 @@ class Results:
         """
         closed = instants(outcomes["closed_at"])
         known = np.maximum(closed, instants(outcomes["recorded_at"]))
-        won = np.where(outcomes["result"].to_numpy() == "won", WON, LOST)
-        replaced = pd.Index(outcomes["event_id"]).get_indexer(outcomes["replaces"])
-        replaced[outcomes["replaces"].isna().to_numpy()] = -1
+        won = np.where(Coded.of(outcomes["result"]).is_one_of(["won"]), WON, LOST)
+        replaced = codes_of(index_of(outcomes["event_id"]), outcomes["replaces"])
+        replaced[missing(outcomes["replaces"])] = -1
         later = np.flatnonzero(replaced >= 0)
         earlier = replaced[later]
         # What was corrected before it was heard of was never known.

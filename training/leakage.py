@@ -251,7 +251,7 @@ def _later_fields(
 
 def _times(values: pd.Series) -> FloatArray:
     """Microseconds since 1970 of dates and Unix times; missing for anything else."""
-    words = as_texts(values)
+    words = pd.Series(as_texts(values), dtype="str")
     dates = words.where(words.str.match(_DATE).fillna(value=False).astype(bool))
     parsed = pd.to_datetime(dates, utc=True, errors="coerce", format="ISO8601")
     out = instants(parsed).astype(np.float64)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from features.codes import known_codes
 from features.columns import Float32Array, feature_rows
-from features.history import History
+from features.history import Few, History
 from features.known import Known, Own
 from features.profiles import Batch, RepSide, batch, lead_rows, rep_side
 from rightrep.clock import Clock
@@ -257,7 +257,7 @@ class Advisers:
         if len(lead_ids) > FEW and bool(pd.Index(lead_ids).isin(known).all()):
             return None
         with self._store.read(tenant_id) as session:
-            history = History.of(bulk.read_history_of(session, lead_ids))
+            history = Few.of(bulk.read_history_of(session, lead_ids))
         return Own.of(history, adviser.known.own.rep_ids)
 
     def _serves(

@@ -10,6 +10,8 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 from features.as_of import instant
 from features.columns import feature_rows
 from features.health import customer_health
-from features.history import History
+from features.history import Few, History
 from features.known import Known, Own
 from features.learn import learn_recipe
 from features.profiles import (
@@ -30,6 +32,7 @@ from features.profiles import (
 from features.recipe import Recipe
 from features.standings import standings
 from rightrep.domain.health import HealthRules
+from rightrep.errors import InvalidInput
 from tests.made_history import SPAN_DAYS, START, made_history
 from training.dataset import labelled
 
@@ -265,13 +268,35 @@ def test_a_lead_looks_the_same_from_its_own_rows_as_from_the_whole_history(
     found = present()
     leads = history().leads
     lead = leads.iloc[np.random.default_rng(seed).integers(len(leads))]
-    own = Own.of(part_of(history(), lead["lead_id"]), found.own.rep_ids)
+    part = part_of(history(), lead["lead_id"])
     reps = list(found.own.rep_ids)
 
     whole = batch(found, at, [lead["lead_id"]], reps)
-    alone = batch(found, at, [lead["lead_id"]], reps, own=own)
 
-    assert_same(whole, alone)
+    for rows in (part, few_of(part)):
+        own = Own.of(rows, found.own.rep_ids)
+        assert_same(whole, batch(found, at, [lead["lead_id"]], reps, own=own))
+
+
+def few_of(found: History) -> Few:
+    """The same rows as they come from the store for a few leads."""
+    return Few.of(
+        {
+            name: pa.table({c: as_arrow(frame[c]) for c in frame.columns})
+            for name, frame in vars(found).items()
+        }
+    )
+
+
+def as_arrow(column: pd.Series) -> pa.Array:
+    kind = pa.timestamp("us", tz="UTC") if column.dtype.kind == "M" else None
+    kind = pa.string() if column.dtype == "str" else kind
+    return pa.array(column.astype(object).to_list(), kind, from_pandas=True)
+
+
+def test_a_few_leads_need_to_be_told_the_reps() -> None:
+    with pytest.raises(InvalidInput, match="reps"):
+        Own.of(few_of(part_of(history(), "lead-000001")))
 
 
 def part_of(found: History, lead_id: str) -> History:
