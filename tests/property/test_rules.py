@@ -41,7 +41,13 @@ AGES = [-40.0, -7.0, -0.5, None]
 
 Lead = tuple[str | None, Scalar, float | None, float | None]
 leads = st.lists(
-    st.tuples(*map(st.sampled_from, (REGIONS, OWN, NUMBERS, AGES))), max_size=6
+    st.tuples(
+        st.sampled_from(REGIONS),
+        st.sampled_from(OWN),
+        st.sampled_from(NUMBERS),
+        st.sampled_from(AGES),
+    ),
+    max_size=6,
 )
 
 
@@ -177,7 +183,10 @@ def test_a_field_that_is_not_known_passes_empty_and_nothing_else(
     rows: list[Lead],
 ) -> None:
     columns = table(rows)
-    asked = [In("deal_value", (0, 5, 10)), Range("deal_value", below=99.0)]
+    asked: list[Condition] = [
+        In("deal_value", (0, 5, 10)),
+        Range("deal_value", below=99.0),
+    ]
 
     empty = Empty("deal_value").holds(columns)
 

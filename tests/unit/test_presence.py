@@ -29,10 +29,14 @@ OFFICE = tuple(Shift(day, time(9), time(18)) for day in range(5))
 CHINA = calendar_of("CN", date(2026, 3, 1))
 
 
-def local(zone: str, *when: int) -> datetime:
+def local(
+    zone: str, year: int, month: int, day: int, hour: int = 0, minute: int = 0
+) -> datetime:
     """An instant as the zone's clocks show it, in UTC."""
-    day, clock = date(*when[:3]), time(*when[3:])
-    return datetime.combine(day, clock, ZoneInfo(zone)).astimezone(UTC)
+    clock = time(hour, minute)
+    return datetime.combine(date(year, month, day), clock, ZoneInfo(zone)).astimezone(
+        UTC
+    )
 
 
 def first_hour(zone: str, at: datetime, code: str | None = None) -> str:
