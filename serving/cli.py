@@ -14,6 +14,7 @@ from serving.commands import (
     data,
     demo,
     duplicates,
+    followup,
     handover,
     health,
     keys,
@@ -37,6 +38,7 @@ for module in (demo, data, duplicates, learn, backtest, share, routing, health, 
     module.register(app)
 app.add_typer(alarms.app, name="alarms")
 app.add_typer(handover.app, name="handover")
+app.add_typer(followup.app, name="follow-up")
 app.add_typer(keys.app, name="keys")
 app.add_typer(pools.app, name="pools")
 app.add_typer(rules.app, name="rules")

@@ -48,6 +48,7 @@ DEFAULTS: Mapping[str, Recurrence] = {
     "health": Recurrence(at=time(5)),
     "cheating": Recurrence(at=time(6)),
     "recycle": Recurrence(every_hours=1),
+    "follow_up": Recurrence(every_hours=1),
 }
 """Kinds of jobs that every tenant has done from the start."""
 

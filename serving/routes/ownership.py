@@ -331,7 +331,7 @@ def get_private_leads(
 ) -> PrivateLeadsOut:
     """Leads that a rep, or every rep of a team, owns; a rep sees own leads only."""
     at = parts.clock.now()
-    whose = _whose(session, caller, rep, team, at)
+    whose = reps_asked(session, caller, rep, team, at)
     return PrivateLeadsOut(
         leads=[
             PrivateLeadOut(
@@ -368,7 +368,7 @@ def get_warnings(
 ) -> DropsOut:
     """Exactly what will drop back if nothing happens; a rep sees own leads only."""
     at = parts.clock.now()
-    whose = _whose(session, caller, rep, team, at)
+    whose = reps_asked(session, caller, rep, team, at)
     return DropsOut(
         leads=[
             DropOut(
@@ -402,7 +402,7 @@ def _claimant(session: ReadSession, who: Principal, rep: str | None) -> RepId:
     return rep_id
 
 
-def _whose(
+def reps_asked(
     session: ReadSession,
     caller: Principal,
     rep: str | None,
