@@ -128,7 +128,12 @@ class Claimant:
             product=[lead.attributes.product for lead in found],
         )
         # Limits are counted under the rep's lock; who asks is at work.
-        rep = replace(self.rep, holding_limit=None, intake_per_day=None)
+        rep = replace(
+            self.rep,
+            holding_limit=None,
+            intake_per_day=None,
+            intake_per_month=None,
+        )
         routing = Routing.of(self.tenant.settings)
         rules = replace(routing.eligibility, within_hours=None)
         entry = RosterEntry(rep_id=self.rep_id, attributes=rep)
