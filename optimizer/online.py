@@ -114,6 +114,30 @@ class Pacer:
         np.maximum(self.price, 0.0, out=self.price)
 
 
+def paced(
+    price: FloatArray, planned: FloatArray, given: IntArray, step: float
+) -> FloatArray:
+    """Prices after leads were given since the solve, whatever their order.
+
+    What a ``Pacer`` comes to where no price touches 0 on the way: any process can tell
+    it from counts alone.
+
+    Args:
+        price: Prices of the last solve; float64 (n_reps,), >= 0.
+        planned: Part of the leads expected from then on that each rep has slots for;
+            float64 (n_reps,), in [0, 1].
+        given: Leads given to each rep since; int64 (n_reps,).
+        step: Change of price per lead ahead of plan, in units of value.
+
+    Returns:
+        float64 (n_reps,), >= 0.
+    """
+    if step == 0:
+        return price
+    due = planned * given.sum() * (price > 0)
+    return np.maximum(price + step * (given - due), 0.0)
+
+
 def draw_lottery(
     problem: Problem, in_lottery: BoolArray, rng: np.random.Generator
 ) -> tuple[Plan, Problem]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import RowMapping, bindparam, select, tuple_
+from sqlalchemy import RowMapping, bindparam, func, select, tuple_
 
 from rightrep.domain.decision import Cause, Decision, RunnerUp
 from rightrep.domain.ids import DecisionId, LeadId, RepId
@@ -197,6 +197,12 @@ def candidates_of(
     }
 
 
+def given_since(session: ReadSession, since: datetime) -> dict[RepId, int]:
+    """Leads decided for each rep later than an instant, imported decisions left out."""
+    rows = session.execute(_GIVEN, {"since": since})
+    return {RepId(row.rep_id): int(row.given) for row in rows}
+
+
 def _row(decision: Decision) -> dict[str, Any]:
     features = decision.feature_row
     return {
@@ -279,6 +285,16 @@ def _from_cursor(cursor: str) -> tuple[datetime, str]:
 
 _AT = decisions.c.decided_at.type
 _POSITION = tuple_(decisions.c.decided_at, decisions.c.decision_id)
+_GIVEN = (
+    select(decisions.c.rep_id, func.count().label("given"))
+    .where(
+        of_tenant(decisions),
+        decisions.c.decided_at
+        > bindparam("since", type_=decisions.c.decided_at.type),
+        decisions.c.cause != Cause.IMPORT.value,
+    )
+    .group_by(decisions.c.rep_id)
+)
 _ONE = select(decisions).where(
     of_tenant(decisions), decisions.c.decision_id == bindparam("decision_id")
 )

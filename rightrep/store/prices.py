@@ -5,7 +5,7 @@ by the fallback policy: this module never gives a price that is no longer good.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import bindparam, insert, select
@@ -34,6 +34,9 @@ class PriceList:
         shadow_price: Value lost if one open slot is taken, in minor units of the
             tenant's currency, by rep; possibly negative.
         arm: Arm of the running experiment whose slots these are; ``NO_ARM`` for all.
+        step: Change of a rep's price per lead ahead of plan, same unit; 0 is none.
+        planned: Part of the leads expected from publication on that each rep has slots
+            for, in [0, 1], by rep; 0 where not told.
     """
 
     plan_id: str
@@ -43,6 +46,8 @@ class PriceList:
     expires_at: datetime
     shadow_price: Mapping[RepId, float]
     arm: str = NO_ARM
+    step: float = 0.0
+    planned: Mapping[RepId, float] = field(default_factory=dict)
 
     def holds_at(self, at: datetime) -> bool:
         """Whether the prices are still good."""
@@ -63,7 +68,12 @@ def publish_prices(session: WriteSession, published: PriceList) -> None:
     header = {name: getattr(published, name) for name in _HEADER}
     session.execute(insert(price_lists), header | {"list_id": list_id})
     rows = [
-        {"list_id": list_id, "rep_id": rep_id, "shadow_price": float(price)}
+        {
+            "list_id": list_id,
+            "rep_id": rep_id,
+            "shadow_price": float(price),
+            "planned": float(published.planned.get(rep_id, 0.0)),
+        }
         for rep_id, price in published.shadow_price.items()
     ]
     if rows:
@@ -104,17 +114,21 @@ def latest_prices(
     if kept is not None and kept[0] == row["list_id"]:
         return kept[1]
     header = {name: row[name] for name in _HEADER}
-    found = PriceList(**header, shadow_price=_of_list(session, row["list_id"]))
+    found = PriceList(**header, **_of_list(session, row["list_id"]))
     _KEPT[session.tenant_id, arm] = (row["list_id"], found)
     return found
 
 
-def _of_list(session: ReadSession, list_id: str) -> dict[RepId, float]:
-    rows = session.execute(_PRICES, {"list_id": list_id})
-    return {RepId(row.rep_id): row.shadow_price for row in rows}
+def _of_list(session: ReadSession, list_id: str) -> dict[str, dict[RepId, float]]:
+    rows = session.execute(_PRICES, {"list_id": list_id}).all()
+    return {
+        "shadow_price": {RepId(row.rep_id): row.shadow_price for row in rows},
+        "planned": {RepId(row.rep_id): row.planned for row in rows if row.planned},
+    }
 
 
-_HEADER = tuple(name for name in PriceList.__slots__ if name != "shadow_price")
+_BY_REP = ("shadow_price", "planned")
+_HEADER = tuple(name for name in PriceList.__slots__ if name not in _BY_REP)
 _LATEST = (
     select(price_lists)
     .where(
@@ -128,6 +142,6 @@ _LATEST = (
     .order_by(price_lists.c.published_at.desc(), price_lists.c.list_id.desc())
     .limit(1)
 )
-_PRICES = select(prices.c.rep_id, prices.c.shadow_price).where(
+_PRICES = select(prices.c.rep_id, *(prices.c[name] for name in _BY_REP)).where(
     of_tenant(prices), prices.c.list_id == bindparam("list_id")
 )

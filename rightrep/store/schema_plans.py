@@ -14,6 +14,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     UniqueConstraint,
+    text,
 )
 
 from rightrep.store.columns import tenant_column, tenants_own
@@ -117,6 +118,7 @@ price_lists = Table(
     Column("window_end", UtcDateTime(), nullable=False),
     Column("published_at", UtcDateTime(), nullable=False),
     Column("expires_at", UtcDateTime(), nullable=False),
+    Column("step", Double, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("tenant_id", "list_id"),
     CheckConstraint("window_end > window_start", name="window"),
     CheckConstraint("expires_at > published_at", name="expires_later"),
@@ -131,6 +133,7 @@ prices = Table(
     Column("list_id", Key(), nullable=False),
     Column("rep_id", Key(), nullable=False),
     Column("shadow_price", Double, nullable=False),
+    Column("planned", Double, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("tenant_id", "list_id", "rep_id"),
     tenants_own("price_lists", "list_id"),
 )

@@ -7,9 +7,9 @@ from typing import TypedDict
 
 import numpy as np
 
-from optimizer.online import Choice, choose
+from optimizer.online import Choice, choose, paced
 from optimizer.policies import POLICIES
-from optimizer.problem import UNASSIGNED, FloatArray, Problem
+from optimizer.problem import UNASSIGNED, FloatArray, IntArray, Problem
 from rightrep.domain.days import local_day
 from rightrep.domain.decision import Cause, Decision, RunnerUp
 from rightrep.domain.eligibility import Exclusion
@@ -18,8 +18,9 @@ from rightrep.domain.lottery import enters_lottery
 from rightrep.errors import AlreadyOwned, CapacityReached, NotFound
 from rightrep.store import outbox, ownership, prices
 from rightrep.store.capacity import Limits, take_lead
+from rightrep.store.decisions import given_since
 from rightrep.store.exclusions import Exclusions
-from rightrep.store.session import WriteSession
+from rightrep.store.session import ReadSession, WriteSession
 from serving.usecases.advice import Scores
 from serving.usecases.choosing import FALLBACK, LOTTERY, OPTIMAL
 from serving.usecases.context import Context
@@ -161,6 +162,7 @@ def propose(
         situation = read_situation(session, [lead_id], at=at, barred=barred)
         situation, ruling = ruled(session, situation, context.win_rates)
         priced = prices.latest_prices(session, at)
+        given = _given(session, situation, priced)
     if not situation.leads:
         raise NotFound("lead", lead_id)
     if owned is not None and barred is None:
@@ -172,7 +174,7 @@ def propose(
     in_force = None if scores is None or expired else priced
     problem = problem_of(situation, scores, seed=_seed(lead_id))
     value = np.asarray(problem.value[0], dtype=np.float64)
-    price = _price(situation, in_force)
+    price = _price(situation, in_force, given)
     choice = choose(
         value * situation.waiting_weight[0],
         situation.eligible[0],
@@ -193,12 +195,31 @@ def propose(
     )
 
 
-def _price(situation: Situation, in_force: prices.PriceList | None) -> FloatArray:
-    """Price of each rep's slot; float64 (n_reps,), all 0 where none are in force."""
+def _given(
+    session: ReadSession, situation: Situation, priced: prices.PriceList | None
+) -> IntArray:
+    """Leads given to each rep since the prices were published; int64 (n_reps,)."""
+    if priced is None or priced.step == 0:
+        return np.zeros(len(situation.roster), dtype=np.int64)
+    count = given_since(session, priced.published_at)
+    return np.array([count.get(rep_id, 0) for rep_id in situation.rep_ids])
+
+
+def _price(
+    situation: Situation, in_force: prices.PriceList | None, given: IntArray
+) -> FloatArray:
+    """Price of each rep's slot; float64 (n_reps,), all 0 where none are in force.
+
+    Who gets leads faster than planned becomes dearer until prices are solved again, so
+    that a run of leads does not fall on one rep.
+    """
     if in_force is None:
         return np.zeros(len(situation.roster))
-    known = in_force.shadow_price
-    return np.array([known.get(rep_id, 0.0) for rep_id in situation.rep_ids])
+    price, planned = (
+        np.array([known.get(rep_id, 0.0) for rep_id in situation.rep_ids])
+        for known in (in_force.shadow_price, in_force.planned)
+    )
+    return paced(price, planned, given, in_force.step)
 
 
 class _Ranked(TypedDict):

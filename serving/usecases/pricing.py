@@ -213,13 +213,14 @@ def _values(
 def _priced(seen: _Seen, standing: FloatArray, recent: FloatArray) -> PriceList:
     situation, window = seen.waiting, seen.window
     at, now = situation.at, int(situation.at.timestamp())
+    slots = window_slots(
+        situation.roster, at=at, end=window.end, zone=situation.tenant.time_zone
+    )
     found = price_window(
         recent,
         seen.arrived_at,
         periods_of(window, seen.arrived_at, zone=situation.tenant.time_zone),
-        window_slots(
-            situation.roster, at=at, end=window.end, zone=situation.tenant.time_zone
-        ),
+        slots,
         now=now,
         solve=solve,
         look_ahead=LookAhead(),
@@ -227,6 +228,8 @@ def _priced(seen: _Seen, standing: FloatArray, recent: FloatArray) -> PriceList:
         standing=standing,
     )
     price = found.shadow_price.tolist()
+    expected = max(found.forecast.leads + len(standing), 1.0)
+    planned = np.minimum(slots / expected, 1.0).tolist()
     # Later than the ones before even where a clock stands still.
     published_at = max(at, seen.last.published_at + timedelta(microseconds=1))
     return PriceList(
@@ -238,6 +241,8 @@ def _priced(seen: _Seen, standing: FloatArray, recent: FloatArray) -> PriceList:
             situation.routing, published_at=published_at, window_end=window.end
         ),
         shadow_price=dict(zip(situation.rep_ids, price, strict=True)),
+        step=found.step,
+        planned=dict(zip(situation.rep_ids, planned, strict=True)),
     )
 
 

@@ -83,6 +83,13 @@ def test_prices_of_a_window_to_come_wait_for_it(planned: Store) -> None:
     assert at(planned, NOW + HOUR / 2) == tomorrow
 
 
+def test_how_prices_pace_is_kept_with_them(planned: Store) -> None:
+    pacing = replace(PRICES, step=2.5, planned={RepId("ann"): 0.25})
+    publish(planned, pacing)
+
+    assert at(planned, NOW) == pacing
+
+
 def test_new_prices_take_the_place_of_old_ones_for_good(planned: Store) -> None:
     short = replace(
         PRICES,

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rightrep.domain.ids import LeadId
 from rightrep.domain.job import JobState
 from rightrep.domain.roles import Role
 from rightrep.store import jobs
 from rightrep.store.engine import Store
 from rightrep.store.prices import PriceList, latest_prices
+from serving.usecases.next_rep import propose
 from serving.usecases.pricing import PRICES, Window, periods_of, refresh_prices
 from tests.drawn_market import draw_model
 from tests.serving_parts import ACME, NOON, Served, serve
@@ -95,6 +97,29 @@ def test_scarcer_slots_are_dearer(served: Served) -> None:
     after = priced(served).shadow_price
 
     assert all(after[rep] > before[rep] for rep in before)
+
+
+def test_a_run_of_leads_makes_its_rep_dearer_until_prices_are_solved_again(
+    served: Served,
+) -> None:
+    plan(served)
+    served.clock.move(timedelta(minutes=1))
+    standing = in_force(served)
+    assert standing.step > 0
+    *run, asked = served.add_leads("run0", "run1", "asked")
+    before = propose(served.context, ACME, LeadId(asked))
+    best = before.situation.rep_ids[int(np.argmax(before.price))]
+    claimed = served.post("/v1/claims", {"rep": best, "leads": run})
+    assert claimed.status_code == 200, claimed.text
+    served.clock.move(timedelta(seconds=1))
+
+    after = propose(served.context, ACME, LeadId(asked))
+
+    dearer = dict(
+        zip(before.situation.rep_ids, after.price - before.price, strict=True)
+    )
+    assert dearer.pop(best) > 0
+    assert max(dearer.values()) <= 0
 
 
 def test_prices_fall_as_the_window_runs_down(served: Served) -> None:

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from optimizer.forecast import Forecast, forecast_leads
 from optimizer.futures import LookAhead, Periods, balance_step, price_window
 from optimizer.futures import price_futures as sampled_prices
-from optimizer.online import Pacer, choose, draw_lottery
+from optimizer.online import Pacer, choose, draw_lottery, paced
 from optimizer.optimum import solve
 from optimizer.policies import POLICIES
 from optimizer.problem import UNASSIGNED, FloatArray, IntArray, Problem
@@ -49,6 +49,32 @@ def test_capacity_is_never_exceeded_and_nobody_gets_what_they_may_not_have(
     plan = POLICIES["greedy"](problem)
     no_floor = with_changes(problem, floor=problem.floor * 0)
     assert violations(no_floor, type(plan)(rep_of, plan.propensity)) == []
+
+
+@given(
+    notes=st.lists(st.integers(-1, 3), max_size=30),
+    planned=hnp.arrays(np.int64, 4, elements=st.integers(0, 5)),
+    step=st.floats(0, 0.1),
+)
+def test_counts_alone_tell_what_a_pacer_comes_to_in_any_order(
+    notes: list[int], planned: IntArray, step: float
+) -> None:
+    high = np.full(4, 50.0)
+    pacer = Pacer(high, planned, 10.0, step=step)
+    for rep in notes:
+        pacer.note(rep)
+
+    given = np.bincount([rep for rep in notes if rep >= 0], minlength=4)
+    share = np.minimum(planned / 10.0, 1.0)
+    told = paced(high, share, given, step)
+    # Leads that went to nobody are noted but leave no decision to count.
+    nobody = notes.count(UNASSIGNED)
+    assert told - step * nobody * share == pytest.approx(pacer.price)
+
+
+def test_prices_never_fall_below_zero_by_pacing() -> None:
+    idle = paced(np.array([0.5, 2.0]), np.array([1.0, 0.0]), np.array([0, 9]), 1.0)
+    assert idle.tolist() == [0.0, 11.0]
 
 
 @given(problem=problems())
