@@ -114,17 +114,14 @@ def latest_prices(
     if kept is not None and kept[0] == row["list_id"]:
         return kept[1]
     header = {name: row[name] for name in _HEADER}
-    found = PriceList(**header, **_of_list(session, row["list_id"]))
+    rows = session.execute(_PRICES, {"list_id": row["list_id"]}).all()
+    found = PriceList(
+        **header,
+        shadow_price={RepId(one.rep_id): one.shadow_price for one in rows},
+        planned={RepId(one.rep_id): one.planned for one in rows if one.planned},
+    )
     _KEPT[session.tenant_id, arm] = (row["list_id"], found)
     return found
-
-
-def _of_list(session: ReadSession, list_id: str) -> dict[str, dict[RepId, float]]:
-    rows = session.execute(_PRICES, {"list_id": list_id}).all()
-    return {
-        "shadow_price": {RepId(row.rep_id): row.shadow_price for row in rows},
-        "planned": {RepId(row.rep_id): row.planned for row in rows if row.planned},
-    }
 
 
 _BY_REP = ("shadow_price", "planned")
