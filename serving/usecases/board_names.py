@@ -1,6 +1,6 @@
 """What the pages call reps and leads: as people know them, or without names."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,19 +22,23 @@ class Names:
         reps: Names of reps.
         leads: The CRM's ids of leads.
         companies: Names of the customers behind leads.
+        translate: Language of the words, from English.
     """
 
     reps: Mapping[str, str]
     leads: Mapping[str, str]
     companies: Mapping[str, str]
+    translate: Callable[[str], str] = str
 
     def rep(self, rep_id: str) -> str:
         """The rep's name, or the end of the rep's id."""
-        return self.reps.get(rep_id) or f"rep {rep_id[-_SHORT:]}"
+        unnamed = self.translate("rep {end}")
+        return self.reps.get(rep_id) or unnamed.format(end=rep_id[-_SHORT:])
 
     def lead(self, lead_id: str) -> str:
         """The lead's id in the CRM, or the end of our own."""
-        return self.leads.get(lead_id) or f"lead {lead_id[-_SHORT:]}"
+        unnamed = self.translate("lead {end}")
+        return self.leads.get(lead_id) or unnamed.format(end=lead_id[-_SHORT:])
 
     def company(self, lead_id: str) -> str | None:
         """Who is behind the lead, where it may be said and is known."""

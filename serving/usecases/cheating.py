@@ -1,7 +1,7 @@
 """Cheating noticed: evidence read, alarms raised once, settled by a manager."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -235,14 +235,26 @@ def _drops_at(
     return found
 
 
-def in_words(alarm: Alarm) -> str:
-    """The evidence of an alarm, in a sentence with its numbers."""
-    return _WORDS[alarm.kind].format(
-        who=" and ".join(alarm.reps), n_leads=len(alarm.leads), **alarm.facts
+def in_words(
+    alarm: Alarm,
+    *,
+    name: Callable[[RepId], str] = str,
+    translate: Callable[[str], str] = str,
+) -> str:
+    """The evidence of an alarm, in a sentence with its numbers.
+
+    Args:
+        alarm: The alarm.
+        name: What to call a rep.
+        translate: Language of the words, from English.
+    """
+    who = translate(" and ").join(name(rep_id) for rep_id in alarm.reps)
+    return translate(WORDS[alarm.kind]).format(
+        who=who, n_leads=len(alarm.leads), **alarm.facts
     )
 
 
-_WORDS = {
+WORDS = {
     AlarmKind.RING: (
         "{who} pass leads round: {returns:.0f} of {chances:.0f} dropped leads went "
         "back the way they came, {expected:.1f} would by chance; {leads:.0f} leads."

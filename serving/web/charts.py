@@ -24,7 +24,7 @@ def of_plan(plan: PlanView | None, say: Say) -> dict[str, Any] | None:
         "bars": [
             {
                 "name": policy,
-                "words": policy.replace("_", " ").capitalize(),
+                "words": say.translate(policy.replace("_", " ")).capitalize(),
                 "value": worth,
                 "label": say.value(worth),
             }
@@ -34,8 +34,8 @@ def of_plan(plan: PlanView | None, say: Say) -> dict[str, Any] | None:
     }
 
 
-def of_loads(loads: Sequence[RepLoad], names: Names) -> dict[str, Any] | None:
-    """Leads held, leads given and limit of each rep; None without reps."""
+def of_loads(loads: Sequence[RepLoad], names: Names, say: Say) -> dict[str, Any] | None:
+    """Leads held, leads given and limit of each rep, in words too; None without."""
     if not loads:
         return None
     return {
@@ -43,4 +43,16 @@ def of_loads(loads: Sequence[RepLoad], names: Names) -> dict[str, Any] | None:
         "held": [load.held for load in loads],
         "given": [load.given for load in loads],
         "limit": [load.limit for load in loads],
+        "told": [_told(load, names, say) for load in loads],
     }
+
+
+def _told(load: RepLoad, names: Names, say: Say) -> str:
+    limit = say.translate("none") if load.limit is None else say.number(load.limit)
+    words = say.translate("{rep}: held {held}, the plan gives {given}, limit {limit}")
+    return words.format(
+        rep=names.rep(load.rep_id),
+        held=say.number(load.held),
+        given=say.number(load.given),
+        limit=limit,
+    )

@@ -2,17 +2,21 @@
 
 import hashlib
 import re
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from urllib.parse import quote
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from rightrep.domain.eligibility import SENTENCES, Exclusion
 from rightrep.domain.plan import LineState
+from serving.web.language import LANGUAGES, language_of, translations
+from serving.web.spoken import recorded
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -49,16 +53,27 @@ class Assets(StaticFiles):
         return response
 
 
-def render(template: str, *, status: int = 200, **context: object) -> HTMLResponse:
-    """One page.
+def render(
+    request: Request, template: str, *, status: int = 200, **context: object
+) -> HTMLResponse:
+    """One page, in the reader's language.
 
     Args:
+        request: Who asked, and for which address.
         template: File among the templates.
         status: HTTP status code.
         **context: What the template shows.
     """
-    text = _environment().get_template(template).render(context)
-    return HTMLResponse(_BLANK_LINES.sub("\n", text), status, headers=HEADERS)
+    language = language_of(request)
+    found = _environment(language).get_template(template)
+    text = found.render(context, here_now=quote(path_of(request), safe=""))
+    headers = HEADERS | {"Content-Language": language}
+    return HTMLResponse(_BLANK_LINES.sub("\n", text), status, headers=headers)
+
+
+def path_of(request: Request) -> str:
+    """The address asked for, as a path of ours."""
+    return str(request.url.replace(scheme="", netloc=""))
 
 
 @cache
@@ -69,15 +84,23 @@ def asset(name: str) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def _environment(language: str) -> Environment:
     made = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         extensions=["jinja2.ext.i18n"],
     )
-    made.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+    words = translations(language)
+    made.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]
     made.globals.update(
-        asset=asset, sentences=SENTENCES, Exclusion=Exclusion, LineState=LineState
+        asset=asset,
+        sentences=SENTENCES,
+        Exclusion=Exclusion,
+        LineState=LineState,
+        language=language,
+        languages=LANGUAGES,
+        spoken=words.gettext,
+        recorded=partial(recorded, translate=words.gettext),
     )
     return made

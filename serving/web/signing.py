@@ -21,6 +21,14 @@ LASTS = timedelta(hours=12)
 READERS = frozenset({Role.MANAGER, Role.ANALYST, Role.ADMIN})
 WITH_NAMES = frozenset({Role.MANAGER, Role.ADMIN})
 _COOKIE = "rightrep"
+NO_KEY = "Enter an API key."
+NOT_FROM_HERE = "This form was not sent from a page of RightRep."
+REFUSALS = {
+    role: f"This is a key of role {role.value}. The pages are for keys of role "
+    "manager, analyst or admin."
+    for role in Role
+    if role not in READERS
+}
 
 
 class NotFromHere(NotAllowed):
@@ -57,7 +65,7 @@ def require_own_form(request: Request) -> None:
         origin = urlsplit(request.headers.get("origin", "")).netloc
         site = "same-origin" if origin == request.url.netloc else "unknown"
     if site != "same-origin":
-        raise NotFromHere("This form was not sent from a page of RightRep.")
+        raise NotFromHere(NOT_FROM_HERE)
 
 
 def sign_in_with(parts: Context, secret: str) -> str:
@@ -69,15 +77,12 @@ def sign_in_with(parts: Context, secret: str) -> str:
     """
     secret = secret.strip()
     if not secret:
-        raise NotSignedIn("Enter an API key.")
+        raise NotSignedIn(NO_KEY)
     now = parts.clock.now()
     with parts.store.system_read() as session:
         key = find_key(session, secret, at=now)
     if key.role not in READERS:
-        raise NotAllowed(
-            f"This is a key of role {key.role.value}. The pages are for keys of role "
-            "manager, analyst or admin."
-        )
+        raise NotAllowed(REFUSALS[key.role])
     return page_token(key, secret, until=now + LASTS)
 
 
@@ -88,7 +93,7 @@ def remember(request: Request, response: Response, token: str) -> None:
         token,
         max_age=int(LASTS.total_seconds()),
         path="/",
-        secure=_is_secure(request),
+        secure=is_secure(request),
         httponly=True,
         samesite="strict",
     )
@@ -99,7 +104,7 @@ def forget(request: Request, response: Response) -> None:
     response.delete_cookie(
         cookie_name(request),
         path="/",
-        secure=_is_secure(request),
+        secure=is_secure(request),
         httponly=True,
         samesite="strict",
     )
@@ -107,7 +112,7 @@ def forget(request: Request, response: Response) -> None:
 
 def cookie_name(request: Request) -> str:
     """``__Host-`` where browsers take it: nobody else on the domain can set it."""
-    return f"__Host-{_COOKIE}" if _is_secure(request) else _COOKIE
+    return f"__Host-{_COOKIE}" if is_secure(request) else _COOKIE
 
 
 def own_path(path: str) -> str:
@@ -116,7 +121,8 @@ def own_path(path: str) -> str:
     return path if is_ours and path.isprintable() else "/"
 
 
-def _is_secure(request: Request) -> bool:
+def is_secure(request: Request) -> bool:
+    """Whether the page came over https."""
     return request.url.scheme == "https"
 
 

@@ -12,6 +12,8 @@ from rightrep.domain.routing import Objective
 from rightrep.domain.tenant import Tenant
 
 LOCALE = "en"
+_DAY = {"en": "d MMM y", "zh": "y年M月d日"}
+_MINUTE = {"en": "d MMM y, HH:mm", "zh": "y年M月d日 HH:mm"}
 _WHOLE_FROM = 100
 _MINUS = "−"
 _SMALL_SHARE = 1e-4
@@ -25,6 +27,7 @@ class Say:
         tenant: Whose currency and zone.
         objective: What values add up: money in minor units, or wins.
         locale: Language of numbers and dates.
+        translate: Language of the words, from English.
     """
 
     def __init__(
@@ -46,7 +49,7 @@ class Say:
         self.tenant = tenant
         self.objective = objective
         self.locale = locale
-        self._translate = translate
+        self.translate = translate
         self._zone = get_timezone(tenant.time_zone)
         self._scale = 10 ** minor_digits(tenant.currency)
 
@@ -55,7 +58,8 @@ class Say:
         if self.objective is Objective.VALUE:
             return self._money(value / self._scale, self.tenant.currency)
         wins = format_decimal(abs(value), "#,##0.00", self.locale)
-        return self._signed(f"{wins} {self._translate('wins')}", value)
+        unit = self.translate("wins")
+        return self._signed(f"{wins} {unit}", value)
 
     def more(self, value: float) -> str:
         """The same, with its sign."""
@@ -87,13 +91,13 @@ class Say:
     def when(self, at: datetime) -> str:
         """An instant, to the minute, in the tenant's zone."""
         return format_datetime(
-            at, "d MMM y, HH:mm", tzinfo=self._zone, locale=self.locale
+            at, _MINUTE[self.locale], tzinfo=self._zone, locale=self.locale
         )
 
     def day(self, at: datetime | date) -> str:
         """A day in the tenant's zone."""
         local = at.astimezone(self._zone) if isinstance(at, datetime) else at
-        return format_date(local, "d MMM y", locale=self.locale)
+        return format_date(local, _DAY[self.locale], locale=self.locale)
 
     def ago(self, at: datetime, now: datetime) -> str:
         """How long ago, roughly."""

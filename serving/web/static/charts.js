@@ -81,11 +81,6 @@
     ],
   });
 
-  const told = (data, place) => {
-    const limit = data.limit[place] === null ? "no limit" : `limit ${data.limit[place]}`;
-    return `${data.names[place]}: held ${data.held[place]}, the plan gives ${data.given[place]}, ${limit}`;
-  };
-
   const kinds = { policies, loads };
   for (const element of document.querySelectorAll("[data-chart]")) {
     const data = JSON.parse(document.getElementById(element.dataset.source).textContent);
@@ -100,7 +95,7 @@
     new ResizeObserver(() => { chart.resize(); draw(); }).observe(element);
     if (element.dataset.readout) {
       const readout = document.getElementById(element.dataset.readout);
-      chart.on("mouseover", (point) => { readout.textContent = told(data, point.dataIndex); });
+      chart.on("mouseover", (point) => { readout.textContent = data.told[point.dataIndex]; });
     }
   }
 })();
