@@ -219,8 +219,9 @@ def get_owners(
     """Who has each of these leads now; leads without owner are left out."""
     found: dict[LeadId, Ownership] = {}
     for batch in batches(list(lead_ids)):
-        for row in session.execute(_OWNERS, {"ids": list(batch)}):
-            found[row.lead_id] = _ownership(row)
+        for row in session.execute(_OF_LEADS, {"ids": list(batch)}):
+            if row.owner is not None:
+                found[row.lead_id] = _ownership(row)
     return found
 
 
@@ -230,8 +231,9 @@ def free_since(
     """Since when each of these leads has no owner, where it had one before."""
     found: dict[LeadId, datetime] = {}
     for batch in batches(list(lead_ids)):
-        for row in session.execute(_FREED, {"ids": list(batch)}):
-            found[LeadId(row.lead_id)] = row.since
+        for row in session.execute(_OF_LEADS, {"ids": list(batch)}):
+            if row.owner is None:
+                found[LeadId(row.lead_id)] = row.since
     return found
 
 
@@ -353,14 +355,8 @@ _OWNED = select(
     ownership.c.decision_id,
     ownership.c.holding,
 ).where(of_tenant(ownership))
-_FREED = select(ownership.c.lead_id, ownership.c.since).where(
-    of_tenant(ownership),
-    ownership.c.lead_id.in_(any_of("ids")),
-    ownership.c.owner.is_(None),
-)
-_OWNERS = _OWNED.where(
-    ownership.c.owner.is_not(None), ownership.c.lead_id.in_(any_of("ids"))
-)
+# Without a word about the owner: SQLite would go through every owned lead by index.
+_OF_LEADS = _OWNED.where(ownership.c.lead_id.in_(any_of("ids")))
 _OF_REP = _OWNED.where(ownership.c.owner == bindparam("rep_id")).order_by(
     ownership.c.since, ownership.c.lead_id
 )
