@@ -26,6 +26,7 @@ from serving.routes import (
     rules,
     scores,
     settings,
+    sharing,
     system,
     webhooks,
 )
@@ -78,6 +79,7 @@ def create_app(context: Context) -> FastAPI:
         jobs,
         models,
         settings,
+        sharing,
         webhooks,
     )
     for routes in nouns:

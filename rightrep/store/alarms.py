@@ -17,6 +17,7 @@ from rightrep.domain.activity import ActivityKind
 from rightrep.domain.collusion import Alarm, AlarmKind, Severity
 from rightrep.domain.decision import Cause
 from rightrep.domain.ids import LeadId, RepId, new_id
+from rightrep.domain.ownership import OwnershipKind
 from rightrep.errors import Conflict, NotFound
 from rightrep.store.arrow import FLOAT, INT, TEXT, TIME, read_table
 from rightrep.store.guard import of_tenant
@@ -306,7 +307,11 @@ _MOVES = (
         ownership_events.c.previous_owner,
         ownership_events.c.happened_at,
     )
-    .where(of_tenant(ownership_events), ownership_events.c.happened_at >= _SINCE)
+    .where(
+        of_tenant(ownership_events),
+        ownership_events.c.happened_at >= _SINCE,
+        ownership_events.c.kind != OwnershipKind.SHARED.value,
+    )
     .order_by(ownership_events.c.lead_id, ownership_events.c.revision)
 )
 _NOTED = (

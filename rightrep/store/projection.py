@@ -243,6 +243,9 @@ def _after(before: Owned, change: Change) -> Owned:
     if before.since is not None and change.at < before.since:
         return before._replace(revision=revision)
     same = change.owner == before.owner
+    if same and change.kind is OwnershipKind.SHARED:
+        # Nobody got the lead: since when the owner has it stays as it was.
+        return before._replace(revision=revision)
     return Owned(
         owner=change.owner,
         holding=_holds(before, change),

@@ -290,7 +290,7 @@ _LAST_GIVEN = (
     .where(
         of_tenant(schema.ownership_events),
         schema.ownership_events.c.owner.is_not(None),
-        schema.ownership_events.c.kind.not_in(("merged", "undone", "closed")),
+        schema.ownership_events.c.kind.not_in(("merged", "undone", "closed", "shared")),
         schema.ownership_events.c.happened_at
         <= _at(schema.ownership_events.c.happened_at),
     )

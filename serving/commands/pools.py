@@ -13,8 +13,15 @@ from rightrep.errors import InvalidInput
 from rightrep.store import pools as stored
 from rightrep.store.aliases import RecordKind, resolve
 from rightrep.store.session import ReadSession
-from serving.commands.common import ACTOR, console, json_object, opened
-from serving.usecases import pools
+from serving.commands.common import (
+    ACTOR,
+    console,
+    instant,
+    json_object,
+    opened,
+    tenant_of,
+)
+from serving.usecases import pools, sharing
 from serving.usecases.pool_claims import claim as claim_leads
 from serving.usecases.pool_recycling import recycle as run_recycling
 from serving.usecases.pool_views import (
@@ -234,6 +241,42 @@ def unlock(lead: Lead) -> None:
     with context.store.write(tenant_id) as session:
         was_locked = pools.unlock(session, _lead(session, lead), at=context.clock.now())
     typer.echo("unlocked" if was_locked else "was not locked")
+
+
+@app.command()
+def share(
+    lead: Lead,
+    rep: Rep,
+    until: Annotated[str, typer.Option(help="A day, its end; or an instant.")],
+    reason: Reason,
+) -> None:
+    """Let another rep see a lead for a time; its owner stays the owner."""
+    context, tenant_id = opened()
+    ends_at = instant(until, tenant_of(context, tenant_id).time_zone)
+    with context.store.write(tenant_id) as session:
+        made = sharing.share(
+            session,
+            _lead(session, lead),
+            _rep(session, rep),
+            held_by=None,
+            ends_at=ends_at,
+            reason=_given(reason),
+            at=context.clock.now(),
+            actor=ACTOR,
+        )
+    typer.echo(f"share {made.share_id} until {made.ends_at.isoformat('T', 'minutes')}")
+
+
+@app.command()
+def unshare(
+    share_id: Annotated[str, typer.Argument(help="As `pools share` prints it.")],
+) -> None:
+    """End a share now."""
+    context, tenant_id = opened()
+    with context.store.write(tenant_id) as session:
+        at = context.clock.now()
+        sharing.revoke(session, share_id, held_by=None, at=at, actor=ACTOR)
+    typer.echo("ended")
 
 
 @app.command()

@@ -19,6 +19,7 @@ from rightrep.intake.tax_numbers import tax_number
 from rightrep.store import leads, ownership
 from rightrep.store.aliases import RecordKind, resolve, resolve_many
 from rightrep.store.session import WriteSession
+from rightrep.store.shares import shares_of
 from rightrep.store.tenants import get_tenant
 from serving.dependencies import Caller, Parts, Reading, Writing, allow
 from serving.errors import may_raise
@@ -287,11 +288,13 @@ def post_leads(body: LeadsIn, call: Writing) -> Response:
 
 @router.get("/{lead_id}", responses=may_raise(NotFound))
 def get_lead(lead_id: Key, session: Reading, caller: Caller, parts: Parts) -> LeadOut:
-    """A lead as of now; a rep sees own leads only."""
-    known = LeadId(resolve(session, RecordKind.LEAD, lead_id))
+    """A lead as of now; a rep sees own leads, and those that are shared with them."""
+    known, at = LeadId(resolve(session, RecordKind.LEAD, lead_id)), parts.clock.now()
     owned = ownership.get_owner(session, known)
     if caller.role is Role.REP and (owned is None or owned.owner != caller.rep_id):
-        raise NotFound("lead", lead_id)
-    lead = leads.get_lead(session, known, as_of=parts.clock.now())
+        shares = shares_of(session, known, at=at)
+        if all(one.rep_id != caller.rep_id for one in shares):
+            raise NotFound("lead", lead_id)
+    lead = leads.get_lead(session, known, as_of=at)
     owner = None if owned is None else owned.owner
     return LeadOut.of(lead, owner, cleaning_of(session, lead))

@@ -128,6 +128,9 @@ class PrivateLeadOut(BaseModel):
     locked: bool
     drops_at: datetime | None = Field(description="If nothing happens; null is never.")
     reason: str | None = Field(description="no_follow_up or not_won.")
+    shared_until: datetime | None = Field(
+        description="Until when the owner shares it; null of an own lead."
+    )
 
 
 class PrivateLeadsOut(BaseModel):
@@ -329,7 +332,7 @@ def get_private_leads(
     rep: Key | None = None,
     team: Text | None = None,
 ) -> PrivateLeadsOut:
-    """Leads that a rep, or every rep of a team, owns; a rep sees own leads only."""
+    """Leads that a rep, or a team, owns or that others share; a rep sees the own."""
     at = parts.clock.now()
     whose = reps_asked(session, caller, rep, team, at)
     return PrivateLeadsOut(
@@ -344,6 +347,7 @@ def get_private_leads(
                 locked=one.locked,
                 drops_at=one.drops_at,
                 reason=one.reason.name.lower() if one.drops_at else None,
+                shared_until=one.shared_until,
             )
             for one in private_view(session, whose, at=at)
         ]

@@ -22,6 +22,7 @@ from rightrep.store.private_pools import private_leads
 from rightrep.store.public_pools import free_leads
 from rightrep.store.recycling import Drop, drops_until
 from rightrep.store.session import ReadSession
+from rightrep.store.shares import shared_with
 from rightrep.store.tenants import get_tenant
 from serving.usecases.pool_claims import Claimant, LeftOut, look
 
@@ -56,6 +57,8 @@ class PrivateLead:
         locked: Whether the clock leaves it alone.
         drops_at: When it drops back if nothing happens; None is never.
         reason: Why it would.
+        shared_until: Until when the owner shares it with the rep who asks; None of an
+            own lead.
     """
 
     lead_id: LeadId
@@ -67,6 +70,7 @@ class PrivateLead:
     locked: bool = False
     drops_at: datetime | None = None
     reason: DropReason = DropReason.KEPT
+    shared_until: datetime | None = None
 
 
 def open_pools(
@@ -127,9 +131,16 @@ def public_leads(
 def private_view(
     session: ReadSession, rep_ids: Iterable[RepId], *, at: datetime
 ) -> list[PrivateLead]:
-    """Every lead that these reps own, by rep, longest first."""
+    """Every lead that these reps own, by rep, longest first, then what others share."""
     pools, zone = pools_in_force(session), get_tenant(session).time_zone
-    owned = [one for rep_id in rep_ids for one in ownership.leads_of(session, rep_id)]
+    whose = list(rep_ids)
+    until = {
+        one.lead_id: one.ends_at
+        for one in shared_with(session, whose, at=at)
+        if one.owner not in whose
+    }
+    owned = [one for rep_id in whose for one in ownership.leads_of(session, rep_id)]
+    owned += ownership.get_owners(session, until).values()
     kept = private_leads(session, pools, [one.lead_id for one in owned], as_of=at)
     drops_at, why = drops(kept, pools, zone)
     row_of = {lead_id: row for row, lead_id in enumerate(kept.lead_id)}
@@ -144,6 +155,7 @@ def private_view(
                     holding=one.holding,
                     pool=None,
                     received_at=one.since,
+                    shared_until=until.get(one.lead_id),
                 )
             )
             continue
@@ -158,6 +170,7 @@ def private_view(
                 locked=bool(kept.locked[row]),
                 drops_at=_known(drops_at[row]),
                 reason=DropReason(int(why[row])),
+                shared_until=until.get(one.lead_id),
             )
         )
     return shown

@@ -1,6 +1,7 @@
 """Handovers: previewed, moved once, given back; every lead has one owner throughout."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -405,3 +406,22 @@ def test_every_lead_has_one_owner_before_and_after(
     undo(shop, made)
     assert shop.owners() == before
     require_projection(shop)
+
+
+def test_two_that_commit_at_once_move_each_lead_once(
+    shop: Sales, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leads, (giver, heir) = shop.add_leads(6), shop.add_reps(2)
+    give(shop, giver, *leads)
+    made = preview(shop, giver, heir)
+    monkeypatch.setattr(handover_moves, "AT_ONCE", 1)
+
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(commit, shop, made) for _ in range(2)]
+
+    assert [one.result() for one in both] == [{MoveState.MOVED: 6}] * 2
+    with shop.read() as session:
+        moves = [
+            one.kind for lead in leads for one in ownership.get_events(session, lead)
+        ]
+    assert moves.count(OwnershipKind.TRANSFERRED) == 6
