@@ -12,6 +12,7 @@ from pydantic import (
     Field,
     TypeAdapter,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -60,7 +61,7 @@ class AllIn(_Part):
     """Every part holds."""
 
     op: Literal["all"]
-    of: Annotated[list["ConditionIn"], Field(min_length=1, max_length=50)]
+    of: Annotated[list["InnerIn"], Field(min_length=1, max_length=50)]
 
     def to_domain(self) -> asking.All:
         """The same in RightRep's own terms."""
@@ -71,7 +72,7 @@ class AnyIn(_Part):
     """At least one part holds."""
 
     op: Literal["any"]
-    of: Annotated[list["ConditionIn"], Field(min_length=1, max_length=50)]
+    of: Annotated[list["InnerIn"], Field(min_length=1, max_length=50)]
 
     def to_domain(self) -> asking.AnyOf:
         """The same in RightRep's own terms."""
@@ -82,7 +83,7 @@ class NotIn(_Part):
     """The part does not hold."""
 
     op: Literal["not"]
-    of: "ConditionIn"
+    of: "InnerIn"
 
     def to_domain(self) -> asking.Not:
         """The same in RightRep's own terms."""
@@ -165,6 +166,20 @@ class DateIn(_Part):
 ConditionIn = Annotated[
     AllIn | AnyIn | NotIn | EqualsIn | InIn | RangeIn | ContainsIn | EmptyIn | DateIn,
     Field(discriminator="op"),
+]
+
+
+InnerIn = Annotated[
+    ConditionIn,
+    # The document stays a tree: who generates requests from it never comes to an end.
+    WithJsonSchema(
+        {
+            "type": "object",
+            "description": "A condition, of the same kinds as `when`.",
+            "required": ["op"],
+            "properties": {"op": {"type": "string"}},
+        }
+    ),
 ]
 
 
