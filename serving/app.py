@@ -28,6 +28,7 @@ from serving.routes import (
     settings,
     sharing,
     system,
+    visits,
     webhooks,
 )
 from serving.usecases.context import Context
@@ -75,6 +76,7 @@ def create_app(context: Context) -> FastAPI:
         pools,
         alarms,
         followup,
+        visits,
         handover,
         jobs,
         models,

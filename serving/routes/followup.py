@@ -35,6 +35,9 @@ from serving.usecases.followup_weeks import responses, week_summaries
 from serving.usecases.remarks import make_remark
 
 router = APIRouter(prefix="/v1", tags=["follow-up"])
+# A year outside this range is a slip, and calendars end.
+FIRST, LAST = date(2000, 1, 1), date(2199, 12, 31)
+AnyDay = Annotated[date, Field(ge=FIRST, le=LAST)]
 _READERS = [Depends(allow(Role.SERVICE, Role.MANAGER, Role.ANALYST, Role.REP))]
 _WRITERS = [Depends(allow(Role.SERVICE, Role.MANAGER, Role.REP))]
 _ASKED = may_raise(NotFound, NotAllowed, InvalidInput)
@@ -165,7 +168,9 @@ class RemarkIn(Body):
     text: LongText = Field(
         description="Personal; erasable.", examples=["budget frozen until Q4"]
     )
-    remind_on: Day = Field(description="The owner is reminded on this day.")
+    remind_on: Day = Field(
+        ge=FIRST, le=LAST, description="The owner is reminded on this day."
+    )
 
 
 class RemarkOut(BaseModel):
@@ -264,7 +269,7 @@ def get_weeks(
     parts: Parts,
     rep: Key | None = None,
     team: Text | None = None,
-    day: Annotated[date | None, Query(description="Any day of the week.")] = None,
+    day: Annotated[AnyDay | None, Query(description="Any day of the week.")] = None,
 ) -> WeeksOut:
     """What each rep did in a week, this one by default; a rep sees the own one."""
     at = parts.clock.now()
