@@ -25,6 +25,7 @@ from serving.routes import (
     reps,
     rules,
     scores,
+    service,
     settings,
     sharing,
     system,
@@ -82,6 +83,7 @@ def create_app(context: Context) -> FastAPI:
         models,
         settings,
         sharing,
+        service,
         webhooks,
     )
     for routes in nouns:

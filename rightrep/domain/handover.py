@@ -11,14 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rightrep.domain.eligibility import SENTENCES, CodeArray, Exclusion
-from rightrep.domain.fairness import require_known, require_number
+from rightrep.domain.fairness import require_known, require_number, require_text
 from rightrep.domain.ids import DecisionId, LeadId, RepId
 from rightrep.domain.lead import Lead, Scalar
 from rightrep.domain.pools import Pool, in_order, place_of
+from rightrep.errors import InvalidInput
 
 SETTING = "handover"
 """Name of these settings among ``Tenant.settings``."""
 MOST_DAYS = 366
+SERVICE_POLICIES = ("least_loaded", "round_robin")
+"""Policies that need no model, no weights and no draw."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,16 +30,29 @@ class HandoverRules:
 
     Attributes:
         undo_days: Days after the commit in which it can be undone; in [0, 366].
+        service_team: Team that looks after customers once a deal is won; empty is
+            none.
+        service_policy: What chooses among its reps, by customers instead of leads;
+            one of ``SERVICE_POLICIES``.
 
     Raises:
-        InvalidInput: A number makes no sense.
+        InvalidInput: A value makes no sense.
     """
 
     undo_days: float = 7.0
+    service_team: str = ""
+    service_policy: str = SERVICE_POLICIES[0]
 
     def __post_init__(self) -> None:
         name = f"{SETTING}.undo_days"
         require_number(self.undo_days, name, low=0, high=MOST_DAYS)
+        require_text(self.service_team, f"{SETTING}.service_team")
+        if self.service_policy not in SERVICE_POLICIES:
+            raise InvalidInput(
+                f"Service reps cannot be chosen by {self.service_policy!r}.",
+                field=f"{SETTING}.service_policy",
+                remedy=f"Give one of {', '.join(SERVICE_POLICIES)}.",
+            )
 
     @property
     def undo_for(self) -> timedelta:

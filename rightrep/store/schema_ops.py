@@ -26,6 +26,7 @@ import rightrep.store.schema_health
 import rightrep.store.schema_learning
 import rightrep.store.schema_plans
 import rightrep.store.schema_pools
+import rightrep.store.schema_service
 import rightrep.store.schema_shares  # noqa: F401 - these put tables into the metadata
 from rightrep.store.columns import tenant_column, tenants_own
 from rightrep.store.metadata import metadata

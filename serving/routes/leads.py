@@ -28,6 +28,7 @@ from serving.usecases.cleaning import Cleaning, cleaning_of
 from serving.usecases.import_leads import land_leads
 from serving.usecases.import_run import Run
 from serving.usecases.linking import Arrival, arrive
+from serving.usecases.service import serves
 
 router = APIRouter(prefix="/v1/leads", tags=["leads"])
 
@@ -288,12 +289,13 @@ def post_leads(body: LeadsIn, call: Writing) -> Response:
 
 @router.get("/{lead_id}", responses=may_raise(NotFound))
 def get_lead(lead_id: Key, session: Reading, caller: Caller, parts: Parts) -> LeadOut:
-    """A lead as of now; a rep sees own leads, and those that are shared with them."""
+    """A lead as of now; a rep sees own and shared ones, and of customers they serve."""
     known, at = LeadId(resolve(session, RecordKind.LEAD, lead_id)), parts.clock.now()
     owned = ownership.get_owner(session, known)
     if caller.role is Role.REP and (owned is None or owned.owner != caller.rep_id):
         shares = shares_of(session, known, at=at)
-        if all(one.rep_id != caller.rep_id for one in shares):
+        is_shared = any(one.rep_id == caller.rep_id for one in shares)
+        if not is_shared and not serves(session, caller.rep_id, known):
             raise NotFound("lead", lead_id)
     lead = leads.get_lead(session, known, as_of=at)
     owner = None if owned is None else owned.owner

@@ -8,12 +8,13 @@ from rightrep.domain.activity import Activity
 from rightrep.domain.days import local_day
 from rightrep.domain.event import Event
 from rightrep.domain.ids import LeadId, RepId, new_id
-from rightrep.domain.outcome import Outcome
+from rightrep.domain.outcome import Outcome, Result
 from rightrep.domain.ownership import OwnershipKind
 from rightrep.errors import Conflict, InvalidInput
 from rightrep.store import activities, outbox, outcomes, ownership
 from rightrep.store.session import WriteSession
 from rightrep.store.tenants import get_tenant
+from serving.usecases.service import hand_to_service
 
 
 class Word(StrEnum):
@@ -31,6 +32,8 @@ def log_outcomes(
     session: WriteSession, told: Sequence[Outcome], *, at: datetime
 ) -> list[bool]:
     """Log how leads closed and tell webhooks of the new ones.
+
+    Customers of won leads go to their service reps.
 
     Returns:
         Whether each was new.
@@ -51,6 +54,13 @@ def log_outcomes(
         ],
         at=at,
     )
+    won = [
+        outcome.lead_id
+        for outcome, is_new in zip(told, new, strict=True)
+        if is_new and outcome.result is Result.WON
+    ]
+    if won:
+        hand_to_service(session, won, at=at)
     return new
 
 

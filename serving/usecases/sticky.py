@@ -11,7 +11,9 @@ from rightrep.errors import AlreadyOwned, CapacityReached
 from rightrep.store import outbox, ownership
 from rightrep.store.capacity import Limits, take_lead
 from rightrep.store.exclusions import Exclusions
-from rightrep.store.session import WriteSession
+from rightrep.store.identities import cluster_of
+from rightrep.store.service import service_rep_of
+from rightrep.store.session import ReadSession, WriteSession
 from serving.usecases.customers import CustomersLeads
 from serving.usecases.situation import Situation, read_situation
 
@@ -44,9 +46,9 @@ def keep_with_owner(
 ) -> Kept | None:
     """Give a lead that nobody ever had to the rep who has its customer.
 
-    The rep who got a lead of the customer last has it; open leads count before closed
-    ones. A rep who may not have the lead does not get it: the lead takes the ordinary
-    way.
+    Who looks after the customer since a deal was won has it; else the rep who got a
+    lead of the customer last, open leads before closed ones. A rep who may not have the
+    lead does not get it: the lead takes the ordinary way.
 
     Args:
         session: Where to write.
@@ -58,7 +60,7 @@ def keep_with_owner(
     Returns:
         None where the customer has no owner, or the lead is closed or has a past.
     """
-    owner = _owner(customer, lead_id)
+    owner = _service_rep(session, customer) or _owner(customer, lead_id)
     if owner is None or lead_id in customer.closed:
         return None
     if lead_id in customer.owners or ownership.get_events(session, lead_id):
@@ -76,6 +78,13 @@ def keep_with_owner(
     except AlreadyOwned:
         return None
     return Kept(owner, given=True, reason=None)
+
+
+def _service_rep(session: ReadSession, customer: CustomersLeads) -> RepId | None:
+    if not customer.closed:
+        return None
+    found = service_rep_of(session, cluster_of(session, customer.customer_id))
+    return None if found is None else found.rep_id
 
 
 def _owner(customer: CustomersLeads, lead_id: LeadId) -> RepId | None:

@@ -1,0 +1,165 @@
+"""After the sale: a won customer goes to a service rep, and the win stays the seller's.
+
+Who serves is chosen by a policy that counts customers, as others count leads.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+
+from optimizer.problem import UNASSIGNED
+from rightrep.domain.eligibility import RosterEntry
+from rightrep.domain.handover import HandoverRules, why_nobody
+from rightrep.domain.ids import LeadId, RepId
+from rightrep.domain.rep import RepStatus
+from rightrep.errors import InvalidInput, NotFound
+from rightrep.store import outbox
+from rightrep.store.identities import cluster_of, customers_of_leads
+from rightrep.store.service import (
+    ServiceRep,
+    customers_served,
+    service_rep_of,
+    set_service_rep,
+)
+from rightrep.store.session import ReadSession, WriteSession
+from rightrep.store.tenants import get_tenant
+from serving.usecases.choosing import choose_batch
+from serving.usecases.handover import among
+from serving.usecases.situation import Situation, read_situation
+
+log = structlog.get_logger()
+
+SERVED = "rightrep.customer.served"
+ACTOR = "outcome"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Serving:
+    """Who looks after a customer, or would from a win on.
+
+    Attributes:
+        customer_id: The customer.
+        rep_id: The rep; None where nobody does or can.
+        since: Since when; None where it is not so yet.
+        why: Why nobody can, in sentences.
+    """
+
+    customer_id: str
+    rep_id: RepId | None
+    since: datetime | None = None
+    why: Sequence[str] = ()
+
+
+def look_at_service(session: ReadSession, lead_id: LeadId, *, at: datetime) -> Serving:
+    """Who looks after a lead's customer, or would if the lead were won now.
+
+    Raises:
+        NotFound: The lead has no customer.
+    """
+    customer = customers_of_leads(session, [lead_id]).get(lead_id)
+    if customer is None:
+        raise NotFound("customer of lead", lead_id)
+    known = service_rep_of(session, cluster_of(session, customer))
+    rules = HandoverRules.of(get_tenant(session).settings)
+    found = read_situation(session, [lead_id], at=at)
+    if known is not None and _is_here(found.roster, known.rep_id):
+        return Serving(customer_id=customer, rep_id=known.rep_id, since=known.since)
+    rep_id, why = _choose(session, found, rules)
+    return Serving(customer_id=customer, rep_id=rep_id, why=why)
+
+
+def hand_to_service(
+    session: WriteSession, won: Sequence[LeadId], *, at: datetime
+) -> list[ServiceRep]:
+    """Give customers of won leads to service reps; who has one keeps it.
+
+    Settings that cannot be read are logged and no reason to refuse an outcome.
+
+    Returns:
+        Who looks after a customer from now on.
+    """
+    try:
+        rules = HandoverRules.of(get_tenant(session).settings)
+    except InvalidInput as error:
+        log.warning("no service rep", field=error.field)
+        return []
+    if not rules.service_team:
+        return []
+    given = []
+    for lead_id in customers_of_leads(session, won):
+        looked = look_at_service(session, lead_id, at=at)
+        if looked.rep_id is None or looked.since is not None:
+            continue
+        made = ServiceRep(
+            customer_id=looked.customer_id,
+            rep_id=looked.rep_id,
+            lead_id=lead_id,
+            policy=rules.service_policy,
+            since=at,
+            actor=ACTOR,
+        )
+        set_service_rep(session, made)
+        _tell(session, made)
+        given.append(made)
+    return given
+
+
+def serves(session: ReadSession, rep_id: RepId | None, lead_id: LeadId) -> bool:
+    """Whether a rep looks after a lead's customer."""
+    customer = customers_of_leads(session, [lead_id]).get(lead_id)
+    if customer is None:
+        return False
+    known = service_rep_of(session, cluster_of(session, customer))
+    return known is not None and known.rep_id == rep_id
+
+
+def _choose(
+    session: ReadSession, found: Situation, rules: HandoverRules
+) -> tuple[RepId | None, Sequence[str]]:
+    if not rules.service_team:
+        return None, ("No service team is set.",)
+    team = {
+        entry.rep_id
+        for entry in found.roster
+        if entry.attributes.team == rules.service_team
+    }
+    if not team:
+        return None, (f"Nobody is in the service team {rules.service_team!r}.",)
+    served = customers_served(session)
+    roster = [_by_customers(entry, served, found.at) for entry in found.roster]
+    situation = among(replace(found, roster=roster), team)
+    chosen = choose_batch(situation, None, policy=rules.service_policy, seed=0)
+    j = int(chosen.plan.rep_of[0])
+    if j == UNASSIGNED:
+        return None, why_nobody(situation.codes[0])
+    return situation.rep_ids[j], ()
+
+
+def _by_customers(
+    entry: RosterEntry, served: dict[RepId, tuple[int, datetime]], at: datetime
+) -> RosterEntry:
+    """A rep with customers in place of leads: load, and time since the last one."""
+    customers, waited = 0, entry.waited_seconds
+    if entry.rep_id in served:
+        customers, latest = served[entry.rep_id]
+        waited = max(0.0, (at - latest).total_seconds())
+    unlimited = replace(entry.attributes, holding_limit=None)
+    return replace(entry, attributes=unlimited, held=customers, waited_seconds=waited)
+
+
+def _is_here(roster: Sequence[RosterEntry], rep_id: RepId) -> bool:
+    return any(
+        entry.rep_id == rep_id and entry.attributes.status is not RepStatus.LEFT
+        for entry in roster
+    )
+
+
+def _tell(session: WriteSession, made: ServiceRep) -> None:
+    data = {
+        "customer_id": made.customer_id,
+        "rep_id": made.rep_id,
+        "lead_id": made.lead_id,
+    }
+    outbox.emit(session, SERVED, data, at=made.since, subject=made.customer_id)
