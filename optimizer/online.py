@@ -135,7 +135,7 @@ def paced(
     if step == 0:
         return price
     due = planned * given.sum() * (price > 0)
-    return np.maximum(price + step * (given - due), 0.0)
+    return np.asarray(np.maximum(price + step * (given - due), 0.0))
 
 
 def draw_lottery(
