@@ -21,6 +21,9 @@ _LISTED = {
     "knows_industry": ("industry", "industries"),
 }
 
+_UNKNOWN = -2
+"""Code of a value that the lead states and the other side does not know."""
+
 _CONTACTS, _WINS = len(PAIR_COLUMNS) - 2, len(PAIR_COLUMNS) - 1
 
 
@@ -45,33 +48,45 @@ class PairColumns:
                 ``own``, or -1; int64 (n_rows,).
             reps: The pairs' reps.
         """
+        return self._cells(name, self._code(name, segment), reps)
+
+    def _code(self, name: str, segment: IntArray) -> IntArray:
+        """Segments as the reps' side codes them: -1 missing, unknown there otherwise.
+
+        With that, a column depends on the code and on the reps alone.
+        """
         if name == "same_region":
-            ours = take(self._region_code(), segment, -1)
-            return same_region(ours, self.known.reps.region.at(reps.version))
+            return take(self._region_code(), segment, -1)
         if name in _LISTED:
             text, listed = _LISTED[name]
             members = self.known.reps.lists[listed]
-            value = take(self._member_code(text, members), segment, -1)
-            return members.has(reps.version, value)
-        return self._rating(name.removeprefix("rating_in_"), segment, reps)
+            return take(self._member_code(text, members), segment, -1)
+        name = name.removeprefix("rating_in_")
+        if name not in self.own.leads.texts:
+            return segment
+        code = market_code(self.own.leads, self.known.own.leads, name, segment)
+        return np.where((segment >= 0) & (code < 0), _UNKNOWN, code)
 
-    def _rating(self, name: str, segment: IntArray, reps: RepRows) -> FloatArray:
+    def _cells(self, name: str, code: IntArray, reps: RepRows) -> FloatArray:
+        if name == "same_region":
+            return same_region(code, self.known.reps.region.at(reps.version))
+        if name in _LISTED:
+            return self.known.reps.lists[_LISTED[name][1]].has(reps.version, code)
         ratings = self.known.ratings
         assert ratings is not None  # noqa: S101  (RepRows come from rated facts)
-        code = segment
-        if name in self.own.leads.texts:
-            code = market_code(self.own.leads, self.known.own.leads, name, segment)
-        residual, judged = ratings.in_segment(name, code, reps.rep, reps.at)
+        residual, judged = ratings.in_segment(
+            name.removeprefix("rating_in_"), code, reps.rep, reps.at
+        )
         rating = rating_in_segment(
             residual, judged, reps.residual_rate, ratings.prior_leads
         )
-        return np.where(segment >= 0, rating, np.nan)
+        return np.where(code == -1, np.nan, rating)
 
     def _region_code(self) -> IntArray:
         ours = self.own.leads.texts["region"].texts
         code = codes_of(self.known.reps.region.texts, ours)
         # A region that no rep is in is another region, not an unknown one.
-        return np.where(code >= 0, code, -2).astype(np.int64)
+        return np.where(code >= 0, code, _UNKNOWN).astype(np.int64)
 
     def _member_code(self, text: str, members: Members) -> IntArray:
         ours: Sequence[str] | pd.Index = self.own.leads.texts[text].texts
@@ -137,12 +152,16 @@ class PairColumns:
     def _table(
         self, name: str, code: IntArray, reps: RepRows
     ) -> tuple[Float32Array, IntArray]:
-        n_reps = reps.rep.size
-        segments, place = np.unique(code, return_inverse=True)
-        grid = reps.rows(np.tile(np.arange(n_reps), segments.size))
-        cells = self.cells(name, np.repeat(segments, n_reps), grid)
-        table = cells.astype(np.float32).reshape(segments.size, n_reps)
-        return table, place.astype(np.int64)
+        codes, place = np.unique(self._code(name, code), return_inverse=True)
+        kept, n_reps = reps.kept.setdefault(name, {}), reps.rep.size
+        fresh = np.array([one for one in codes.tolist() if one not in kept], np.int64)
+        if fresh.size:
+            grid = reps.rows(np.tile(np.arange(n_reps), fresh.size))
+            cells = self._cells(name, np.repeat(fresh, n_reps), grid)
+            rows = cells.astype(np.float32).reshape(fresh.size, n_reps)
+            kept.update(zip(fresh.tolist(), rows, strict=True))
+        table = np.array([kept[one] for one in codes.tolist()], dtype=np.float32)
+        return table.reshape(codes.size, n_reps), place.astype(np.int64)
 
     def _exceptions(
         self, lead: IntArray, reps: RepRows, at: int

@@ -1,11 +1,12 @@
 """From facts to the inputs of rep and pair columns: one array per name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from features.as_of import FloatArray, IntArray, Log, Tally, take
+from features.columns import Float32Array
 from features.known import Known
 from rightrep.errors import InvalidInput
 
@@ -21,12 +22,15 @@ class RepRows:
         at: int64 (n_rows,).
         version: Version in force of each, or -1; int64 (n_rows,).
         residual_rate: Shrunk residual win rate; float64 (n_rows,).
+        kept: Pair columns of these rows once worked out, by column and by the lead's
+            value; float32 (n_rows,) each.
     """
 
     rep: IntArray
     at: IntArray
     version: IntArray
     residual_rate: FloatArray
+    kept: dict[str, dict[int, Float32Array]] = field(default_factory=dict)
 
     def rows(self, chosen: IntArray) -> "RepRows":
         """Some of the rows, in any order, repeated or not."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -210,10 +211,17 @@ def _alone(
 
 
 def _speaks(rep: RepAttributes, language: str) -> bool:
-    if not rep.languages:
-        return True
-    wanted = language.split("-", maxsplit=1)[0].lower()
-    return any(spoken.split("-")[0].lower() == wanted for spoken in rep.languages)
+    return not rep.languages or _primary(language) in _primaries(rep.languages)
+
+
+@lru_cache(maxsize=1_024)
+def _primary(language: str) -> str:
+    return language.split("-", maxsplit=1)[0].lower()
+
+
+@lru_cache(maxsize=1_024)
+def _primaries(languages: frozenset[str]) -> frozenset[str]:
+    return frozenset(map(_primary, languages))
 
 
 def _covers(rep: RepAttributes, region: str) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from rightrep.domain.rep import Leave, Shift
@@ -36,8 +37,14 @@ def on_leave(leave: Sequence[Leave], *, zone: str, at: datetime) -> bool:
         zone: IANA zone of the rep.
         at: Aware instant.
     """
-    day = at.astimezone(ZoneInfo(zone)).date()
+    day = _day_of(zone, at)
     return any(away.first <= day <= away.last for away in leave)
+
+
+@lru_cache(maxsize=64)
+def _day_of(zone: str, at: datetime) -> date:
+    """The local day of an instant; asked for every rep of a roster."""
+    return at.astimezone(ZoneInfo(zone)).date()
 
 
 def next_working_instant(

@@ -6,6 +6,7 @@ a test holds the two together, since the store does not know the features.
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    union_all,
 )
 
 from rightrep.domain.ids import LeadId
@@ -78,7 +80,9 @@ def _readable(session: ReadSession, tables: dict[str, pa.Table]) -> dict[str, pa
 def read_history_of(
     session: ReadSession, lead_ids: Sequence[LeadId]
 ) -> dict[str, pa.Table]:
-    """What is known of some leads and of all other leads of the same customers.
+    """What is known of some leads, of those merged with them, and of their customers.
+
+    Merges, and other leads of the same customers, are followed until there are no more.
 
     Args:
         session: Where to read, in one snapshot.
@@ -90,13 +94,20 @@ def read_history_of(
     Raises:
         NotFound: The tenant was never made.
     """
-    named = {"ids": list(lead_ids)}
-    every = session.execute(_WITH_CUSTOMERS, named).scalars().all()
-    ids = {"ids": sorted({*lead_ids, *every})}
+    found: set[str] = set()
+    fresh: set[str] = set(lead_ids)
+    while fresh:
+        found |= fresh
+        named = {"ids": sorted(fresh)}
+        beside = session.execute(_WITH_CUSTOMERS, named).scalars().all()
+        merged = session.execute(_MERGED_WITH, named).all()
+        fresh = {*beside, *chain.from_iterable(merged)} - found
+    ids = {"ids": sorted(found)}
     tables = {
         name: read_table(session, query, LAYOUTS[name][2], ids)
         for name, query in _OF_LEADS.items()
     }
+    tables["merges"] = read_table(session, _MERGES_INTO, MERGE, ids)
     return _readable(session, tables)
 
 
@@ -307,6 +318,28 @@ _WITH_CUSTOMERS = (
     .where(of_tenant(_NAMED), _NAMED.c.lead_id.in_(any_of("ids")))
 )
 """Every lead of the customers of the leads named by ``ids``."""
+
+
+_MERGES = select(
+    schema.merges.c.merged_id,
+    schema.merges.c.survivor_id,
+    schema.merges.c.merged_at,
+    schema.merges.c.undone_at,
+).where(of_tenant(schema.merges), schema.merges.c.kind == RecordKind.LEAD.value)
+_MERGES_INTO = _MERGES.where(schema.merges.c.survivor_id.in_(any_of("ids")))
+_PAIRS = _MERGES.with_only_columns(
+    schema.merges.c.merged_id, schema.merges.c.survivor_id
+)
+# The index of merged leads has those that stand. One that was undone is found from its
+# survivor, of whose history it is a part.
+_MERGED_WITH = union_all(
+    _PAIRS.where(schema.merges.c.survivor_id.in_(any_of("ids"))),
+    _PAIRS.where(
+        schema.merges.c.merged_id.in_(any_of("ids")),
+        schema.merges.c.undone_at.is_(None),
+    ),
+)
+"""Both leads of the merges of the leads named by ``ids``."""
 
 
 def _of_leads(name: str) -> "Select[Any]":

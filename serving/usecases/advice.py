@@ -165,13 +165,18 @@ class Adviser:
         found = pd.Index(lead_ids).isin(self.known.own.leads.ids)
         return np.asarray(found, dtype=np.bool_)
 
+    def kept_reps(self, rep_ids: Sequence[RepId]) -> tuple[datetime, RepSide] | None:
+        """Columns of exactly these reps and as of when; None where there are none."""
+        for at, found in self._kept_reps:
+            if list(found.rep_ids) == list(rep_ids):
+                return at, found
+        return None
+
     def _reps(self, rep_ids: Sequence[RepId], at: datetime) -> RepSide:
         """Rep columns as of now, or of less than ``REPS_FRESH_FOR`` before."""
-        kept = self._kept_reps
-        if kept and list(kept[-1][1].rep_ids) == list(rep_ids):
-            age = at - kept[-1][0]
-            if timedelta(0) <= age < REPS_FRESH_FOR:
-                return kept[-1][1]
+        kept = self.kept_reps(rep_ids)
+        if kept is not None and timedelta(0) <= at - kept[0] < REPS_FRESH_FOR:
+            return kept[1]
         found = rep_side(self.known, pd.Timestamp(at), rep_ids)
         self._kept_reps[:] = [(at, found)]
         return found
@@ -309,6 +314,7 @@ class Advisers:
 
 def _knows(adviser: Adviser | None, rep_ids: Sequence[RepId]) -> bool:
     """Whether there is an adviser, and it knows all of these reps."""
-    return adviser is not None and all(
-        rep_id in adviser.known.own.rep_ids for rep_id in rep_ids
+    return adviser is not None and (
+        adviser.kept_reps(rep_ids) is not None
+        or all(rep_id in adviser.known.own.rep_ids for rep_id in rep_ids)
     )
