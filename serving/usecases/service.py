@@ -14,7 +14,7 @@ from rightrep.domain.eligibility import RosterEntry
 from rightrep.domain.handover import HandoverRules, why_nobody
 from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.rep import RepStatus
-from rightrep.errors import InvalidInput, NotFound
+from rightrep.errors import Conflict, InvalidInput, NotFound
 from rightrep.store import outbox
 from rightrep.store.identities import cluster_of, customers_of_leads
 from rightrep.store.service import (
@@ -100,7 +100,11 @@ def hand_to_service(
             since=at,
             actor=ACTOR,
         )
-        set_service_rep(session, made)
+        try:
+            set_service_rep(session, made)
+        except Conflict:
+            # Another win of the customer was faster: it has its service rep.
+            continue
         _tell(session, made)
         given.append(made)
     return given

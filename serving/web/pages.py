@@ -17,7 +17,7 @@ from serving.dependencies import Parts
 from serving.errors import status_of
 from serving.models import Key
 from serving.usecases import board, board_story
-from serving.web import charts, signing
+from serving.web import charts, pages_boards, signing
 from serving.web.language import LANGUAGES, choose
 from serving.web.page_route import (
     GZIP_FROM_BYTES,
@@ -35,7 +35,7 @@ PAGE = 50
 
 def install(app: FastAPI) -> None:
     """Add the pages and their files; a browser that goes astray gets a page too."""
-    app.include_router(router)
+    app.include_router(pages_boards.BOARDS)
     files = GZipMiddleware(Assets(directory=STATIC), minimum_size=GZIP_FROM_BYTES)
     app.mount("/static", files, name="static")
     as_problem: Any = app.exception_handlers[HTTPException]

@@ -15,6 +15,7 @@ from starlette.types import Scope
 
 from rightrep.domain.eligibility import SENTENCES, Exclusion
 from rightrep.domain.plan import LineState
+from rightrep.domain.protection import DropReason
 from serving.web.language import LANGUAGES, language_of, translations
 from serving.web.spoken import recorded
 
@@ -98,6 +99,7 @@ def _environment(language: str) -> Environment:
         sentences=SENTENCES,
         Exclusion=Exclusion,
         LineState=LineState,
+        DropReason=DropReason,
         language=language,
         languages=LANGUAGES,
         spoken=words.gettext,

@@ -11,6 +11,7 @@ from functools import cache
 from string import Formatter
 
 from optimizer.policies import POLICIES
+from rightrep.domain.collusion import Severity
 from rightrep.domain.eligibility import SENTENCES
 from rightrep.domain.lead import Stage
 from rightrep.domain.rep import RepStatus
@@ -19,6 +20,8 @@ from serving.usecases.cheating import WORDS
 from serving.web.signing import NO_KEY, NOT_FROM_HERE, REFUSALS
 
 Translate = Callable[[str], str]
+
+OF_MANAGERS = "Ratings of people are for managers."
 
 RECORDED = (
     "no model",
@@ -39,14 +42,16 @@ SPOKEN = tuple(
             *RECORDED,
             *REFUSALS.values(),
             NO_KEY,
+            OF_MANAGERS,
             NOT_FROM_HERE,
             "This API key is unknown, expired or revoked.",
-            "The cursor was not made here.",
+            "The cursor was not made here. Give the cursor of the page before, "
+            "unchanged, or none.",
             *(
                 f"There is no such {kind}."
-                for kind in ("plan", "lead", "decision", "language")
+                for kind in ("plan", "lead", "rep", "decision", "language")
             ),
-            *(one.value for one in (*RepStatus, *Stage, *Role)),
+            *(one.value for one in (*RepStatus, *Stage, *Role, *Severity)),
             *(policy.replace("_", " ") for policy in POLICIES),
             "imported",
             "lottery",

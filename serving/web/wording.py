@@ -88,6 +88,10 @@ class Say:
         """A count."""
         return format_decimal(number, "#,##0.#", locale=self.locale)
 
+    def ratio(self, ratio: float) -> str:
+        """How many times as much."""
+        return format_decimal(ratio, "0.00", locale=self.locale)
+
     def when(self, at: datetime) -> str:
         """An instant, to the minute, in the tenant's zone."""
         return format_datetime(

@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from rightrep.domain.roles import Role
+from rightrep.errors import RightRepError
 from rightrep.store.engine import Store
+from serving.cli import app
 from tests.serving_parts import Served, serve
 
 ASKED = {"from_team": "north", "to_team": "south", "reason": "new territories"}
@@ -73,3 +76,60 @@ def test_what_cannot_be_is_refused_in_a_sentence(served: Served) -> None:
 def test_an_analyst_moves_nothing(served: Served) -> None:
     answer = served.post("/v1/handovers", ASKED, role=Role.ANALYST)
     assert answer.status_code == 403
+
+
+def test_without_a_policy_the_rules_in_force_share_out(served: Served) -> None:
+    served.add_reps("zhao", team="south")
+    rule = {
+        "name": "Zhao has them",
+        "candidates": {"teams": ["south"]},
+        "policy": {"name": "fixed", "rep": "zhao"},
+    }
+    rules = served.post(
+        "/v1/rules", {"rules": [rule], "reason": "Begin"}, role=Role.ADMIN
+    )
+    assert rules.status_code < 300, rules.text
+    version = rules.json()["version"]
+    go = f"/v1/rules/{version}/publish"
+    assert served.post(go, {"reason": "Go"}, role=Role.ADMIN).status_code < 300
+
+    previewed = served.post("/v1/handovers", ASKED).json()
+
+    assert (previewed["policy"], previewed["states"]) == ("rules", {"previewed": 2})
+    path = f"/v1/handovers/{previewed['handover_id']}"
+    assert served.post(f"{path}/commit", {}).status_code == 202
+    assert served.work()
+    assert (owned(served, "wang"), owned(served, "zhao")) == (0, 2)
+
+
+def test_the_terminal_moves_leads_and_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RIGHTREP_HOME", str(tmp_path / "home"))
+    (tmp_path / "reps.csv").write_text("external_id,team\nr1,north\nr2,south\n")
+    (tmp_path / "leads.csv").write_text(
+        "external_id,created_at,region\nl1,2026-03-01,East\nl2,2026-03-01,West\n"
+    )
+
+    def run(*words: str) -> str:
+        done = CliRunner().invoke(app, list(words), catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    run("import", "reps", str(tmp_path / "reps.csv"))
+    run("import", "leads", str(tmp_path / "leads.csv"))
+    for lead in ("l1", "l2"):
+        run("pools", "assign", lead, "--rep", "r1")
+    who = ("--from", "r1", "--to-team", "south", "--reason", "leaves", "--leaves")
+    made = run("handover", "preview", *who, "--where", "region=East").split()[1]
+    assert "1 moved" in run("handover", "commit", made)
+    assert "can be undone until" in run("handover", "show", made)
+    assert "1 returned" in run("handover", "undo", made)
+    assert "undone" in run("handover", "list")
+    share = run(
+        "pools", "share", "l1", "--rep", "r2", "--until", "2099-12-31",
+        "--reason", "fair",
+    )  # fmt: skip
+    assert "ended" in run("pools", "unshare", share.split()[1])
+    with pytest.raises(RightRepError, match="no condition"):
+        run("handover", "preview", *who, "--where", "region")

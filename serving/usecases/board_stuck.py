@@ -1,0 +1,102 @@
+"""What is stuck: leads without a rep, leads about to drop, alarms that are open."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from rightrep.domain.tenant import Tenant
+from rightrep.store.alarms import RaisedAlarm, list_alarms
+from rightrep.store.customers import get_customers
+from rightrep.store.health import CustomerHealth, list_alarmed
+from rightrep.store.recycling import Drop
+from rightrep.store.session import ReadSession
+from rightrep.store.tenants import get_tenant
+from serving.usecases.board import PlanView, find_plan, owners_of, view_plan
+from serving.usecases.board_names import Names, read_names
+from serving.usecases.board_reasons import Unassigned, read_unassigned
+from serving.usecases.pool_views import coming_drops, team
+
+DROPS_SHOWN = 100
+ALARMS_SHOWN = 50
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Churning:
+    """A customer whose churn alarm is on.
+
+    Attributes:
+        health: The record.
+        name: The customer's name; None where it may not be said or is not known.
+    """
+
+    health: CustomerHealth
+    name: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stuck:
+    """What needs somebody's hand.
+
+    Attributes:
+        tenant: Whose.
+        at: When it was read.
+        plan: The latest plan, or None.
+        unassigned: Its leads that nobody gets, counted; None without a plan.
+        drops: Leads that drop back soon if nothing happens, the first ones first.
+        n_drops: How many there are.
+        alarms: Open alarms about cheating; None where the reader may not see them.
+        churning: Customers whose churn alarm is on, the newest first.
+        names: What to call the people on the page.
+    """
+
+    tenant: Tenant
+    at: datetime
+    plan: PlanView | None
+    unassigned: Unassigned | None
+    drops: Sequence[Drop]
+    n_drops: int
+    alarms: Sequence[RaisedAlarm] | None
+    churning: Sequence[Churning]
+    names: Names
+
+
+def read_stuck(session: ReadSession, *, at: datetime, named: bool) -> Stuck:
+    """Everything that is stuck, in one snapshot.
+
+    Args:
+        session: Where to read.
+        at: Now.
+        named: Whether the reader may see names, and alarms about people.
+    """
+    header = find_plan(session, None)
+    waiting = None if header is None else read_unassigned(session, header, limit=1)
+    coming = coming_drops(session, team(session, None, at=at), at=at)
+    drops = coming[:DROPS_SHOWN]
+    alarms = list_alarms(session, limit=ALARMS_SHOWN) if named else None
+    accused = [rep_id for one in alarms or () for rep_id in one.alarm.reps]
+    return Stuck(
+        tenant=get_tenant(session),
+        at=at,
+        plan=None if header is None else view_plan(session, header),
+        unassigned=waiting,
+        drops=drops,
+        n_drops=len(coming),
+        alarms=alarms,
+        churning=_churning(session, named=named),
+        names=read_names(
+            session,
+            reps=[*(one.owner for one in drops), *accused, *owners_of(waiting)],
+            leads=[one.lead_id for one in drops],
+            at=at,
+            named=named,
+        ),
+    )
+
+
+def _churning(session: ReadSession, *, named: bool) -> list[Churning]:
+    alarmed = list_alarmed(session, limit=ALARMS_SHOWN)
+    names = {}
+    if named:
+        behind = get_customers(session, [one.customer_id for one in alarmed])
+        names = {customer.customer_id: customer.name for customer in behind}
+    return [Churning(health=one, name=names.get(one.customer_id)) for one in alarmed]

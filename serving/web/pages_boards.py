@@ -1,0 +1,127 @@
+"""Pages that answer one question each: what is stuck, and who sells how?"""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+
+from fastapi import Response
+
+from rightrep.errors import NotAllowed
+from rightrep.intake.formulas import neutralised
+from rightrep.store.alarms import RaisedAlarm
+from serving.models import Key
+from serving.usecases import board_reps, board_stuck, rep_ratings
+from serving.usecases.cheating import in_words
+from serving.web.page_route import Look, Looking, router
+from serving.web.spoken import OF_MANAGERS
+
+BOARDS = router
+"""All pages, these among them."""
+
+CSV_COLUMNS = (
+    "rep_id",
+    "rep",
+    "team",
+    "status",
+    "on_leave",
+    "held",
+    "limit",
+    "judged_leads",
+    "won",
+    "rating",
+    "rating_low",
+    "rating_high",
+    "compared_with",
+    "model_version",
+    "as_of",
+)
+
+
+@router.get("/stuck")
+def get_stuck(look: Looking) -> Response:
+    """Leads without a rep, leads about to drop, alarms that are open."""
+    with look.parts.store.read(look.tenant_id) as session:
+        shown = board_stuck.read_stuck(session, at=look.at, named=look.named)
+    names = look.called(shown.names)
+
+    def told(raised: RaisedAlarm) -> str:
+        return in_words(raised.alarm, name=names.rep, translate=look.translate)
+
+    return look.show(
+        "stuck.html",
+        stuck=replace(shown, names=names),
+        told=told,
+        say=look.say(shown.tenant),
+    )
+
+
+@router.get("/reps")
+def get_reps(look: Looking) -> Response:
+    """Every rep's rating beside the rep's load."""
+    page = _team(look)
+    return look.show("reps.html", page=page, say=look.say(page.tenant))
+
+
+@router.get("/reps.csv")
+def get_reps_file(look: Looking) -> Response:
+    """The same as a file for spreadsheets."""
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(CSV_COLUMNS)
+    writer.writerows(map(neutralised, row) for row in _rows(_team(look)))
+    # Excel takes a file for UTF-8 only where it begins with the mark.
+    return Response(
+        file.getvalue().encode("utf-8-sig"),
+        media_type="text/csv; charset=utf-8",
+        headers={
+            "Content-Disposition": 'attachment; filename="reps.csv"',
+            "Cache-Control": "private, no-store",
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
+
+
+@router.get("/reps/{rep_id}")
+def get_rep(rep_id: Key, look: Looking) -> Response:
+    """One rep's rating, overall and by segment, in words."""
+    _require_manager(look)
+    page = board_reps.read_rep(look.parts, look.tenant_id, rep_id, at=look.at)
+    told = [
+        rep_ratings.in_words(standing, page.tenant.currency)[look.language]
+        for standing in (page.rating.standings if page.rating else ())
+    ]
+    return look.show("rep.html", page=page, told=told, say=look.say(page.tenant))
+
+
+def _team(look: Look) -> board_reps.TeamPage:
+    _require_manager(look)
+    return board_reps.read_team(look.parts, look.tenant_id, at=look.at)
+
+
+def _require_manager(look: Look) -> None:
+    if not look.named:
+        raise NotAllowed(OF_MANAGERS)
+
+
+def _rows(page: board_reps.TeamPage) -> Iterator[list[str]]:
+    for load in page.loads:
+        found = page.standings.get(load.rep_id)
+        values = (
+            load.rep_id,
+            page.names.rep(load.rep_id),
+            load.team,
+            load.status.value,
+            int(load.on_leave),
+            load.holds_now,
+            load.limit,
+            found and found.n_leads,
+            found and found.n_won,
+            found and found.ratio,
+            found and found.low,
+            found and found.high,
+            found and ("team" if found.with_team else "all reps"),
+            page.rating and page.rating.model_version,
+            page.at.isoformat(),
+        )
+        yield ["" if value is None else str(value) for value in values]

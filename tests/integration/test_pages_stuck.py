@@ -1,0 +1,156 @@
+"""What is stuck: told with its records, and gone from the page when it is not."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from rightrep.domain.roles import Role
+from rightrep.store.engine import Store
+from serving.usecases.tenancy import new_key
+from serving.web.language import COOKIE
+from tests import board_market as market
+from tests.integration.test_customer_health import look
+from tests.integration.test_pages_board import planned, read, signed_in
+from tests.integration.test_pages_languages import ENGLISH_WORDS
+from tests.serving_parts import ACME, Served, serve
+
+COMPANY = "上海明达科技有限公司"
+
+
+@pytest.fixture
+def served(store: Store, tmp_path: Path) -> Served:
+    return signed_in(serve(store, tmp_path))
+
+
+def work(served: Served, path: str) -> None:
+    """Ask for a job and do it."""
+    asked = served.post(path, {}, role=Role.MANAGER)
+    assert asked.status_code == 202, asked.text
+    while served.work():
+        pass
+
+
+def about_to_drop(served: Served) -> None:
+    """Rep Wang claims two leads of a pool that lets them go after three days."""
+    settings = {"counting": "hours", "protection": {"follow_up_days": 3}}
+    body = {"settings": settings, "reason": "new"}
+    served.call("PUT", "/v1/pools/east", body, role=Role.ADMIN)
+    served.add_reps("wang")
+    served.add_leads("L1", "L2")
+    key = new_key(served.context, ACME, Role.REP, "own", rep_id="wang").secret
+    answer = served.post("/v1/claims", {"leads": ["L1", "L2"]}, key=key)
+    assert answer.status_code == 200, answer.text
+
+
+def act(served: Served, lead: str, hour: str, kind: str, north: float) -> None:
+    activity = {
+        "event_id": f"{kind}-{lead}-{hour}",
+        "lead": lead,
+        "rep": "wang",
+        "kind": kind,
+        "happened_at": f"2026-03-02T{hour}:00+08:00",
+        "latitude": north,
+        "longitude": 104.0,
+    }
+    answer = served.post("/v1/feedback/activities", {"activities": [activity]})
+    assert answer.status_code == 201, answer.text
+
+
+def test_where_nothing_is_stuck_the_page_says_so(served: Served) -> None:
+    shown = read(served, "/stuck")
+
+    assert "There is no plan yet." in shown
+    assert "No lead is about to drop" in shown
+    assert "No alarm is open." in shown
+    assert "No churn alarm is on." in shown
+
+
+def test_unassigned_leads_are_counted_from_the_latest_plan(served: Served) -> None:
+    leads = market.settle_in(served, 60)
+    first = planned(served, leads)
+    before = read(served, "/stuck")
+    served.clock.move(timedelta(minutes=1))
+
+    second = planned(served, leads[:10])
+
+    after = read(served, "/stuck")
+    assert f"From plan {first.plan_id}" in before
+    assert "leads stay without a rep." in before
+    assert f"From plan {second.plan_id}" in after
+    assert before.split("Leads about")[0] != after.split("Leads about")[0]
+
+
+def test_a_lead_about_to_drop_is_listed_until_it_is_followed_up(
+    served: Served,
+) -> None:
+    about_to_drop(served)
+    before = read(served, "/stuck")
+
+    served.clock.move(timedelta(days=1))
+    signed_in(served)
+    act(served, "L1", "18:00", "call", 30.0)
+
+    assert "Leads about to drop 2" in before
+    assert "L1 Rep wang 5 Mar 2026, 12:00" in before
+    assert "no follow-up for too long" in before
+    later = read(served, "/stuck")
+    assert "L2 Rep wang 5 Mar 2026, 12:00" in later
+    assert "L1 Rep wang 5 Mar 2026, 18:00" in later
+
+
+def test_an_alarm_is_told_with_its_evidence_until_it_is_settled(
+    served: Served,
+) -> None:
+    served.add_reps("wang")
+    served.add_leads("one", "two")
+    act(served, "one", "09:00", "visit", 30.6)
+    act(served, "two", "09:30", "visit", 34.2)
+    work(served, "/v1/alarms/search")
+    (alarm,) = served.get("/v1/alarms", role=Role.MANAGER).json()["alarms"]
+
+    shown = read(served, "/stuck")
+    served.http.cookies.set(COOKIE, "zh")
+    chinese = read(served, "/stuck")
+    served.http.cookies.set(COOKIE, "en")
+    served.post(
+        f"/v1/alarms/{alarm['alarm_id']}/settle",
+        {"because": "wrong date"},
+        role=Role.MANAGER,
+    )
+
+    assert "Rep wang wrote down visits that nobody can drive between" in shown
+    assert f"From alarm {alarm['alarm_id']}" in shown
+    assert "公里" in chinese
+    assert ENGLISH_WORDS.findall(chinese.replace("rightrep", "")) == []
+    assert "No alarm is open." in read(served, "/stuck")
+
+
+def test_a_customer_about_to_leave_is_listed_until_they_buy(served: Served) -> None:
+    served.add_leads("l1", company=COMPANY)
+    won = {"lead": "l1", "result": "won", "closed_at": "2026-03-02T12:00:00+08:00"}
+    served.post("/v1/feedback/outcomes", {"outcomes": [{"event_id": "1", **won}]})
+    look(served)
+    assert COMPANY not in read(served, "/stuck")
+
+    served.clock.move(timedelta(days=900))
+    signed_in(served)
+    look(served)
+
+    assert COMPANY in read(served, "/stuck")
+
+
+def test_an_analyst_sees_what_is_stuck_and_nobody_accused(
+    store: Store, tmp_path: Path
+) -> None:
+    served = signed_in(serve(store, tmp_path), Role.ANALYST)
+    about_to_drop(served)
+    act(served, "L1", "09:00", "visit", 30.6)
+    act(served, "L2", "09:30", "visit", 34.2)
+    work(served, "/v1/alarms/search")
+
+    shown = read(served, "/stuck")
+
+    assert "Leads about to drop" in shown
+    assert "cheating" not in shown
+    assert "wang" not in shown
