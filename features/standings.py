@@ -91,6 +91,29 @@ def standings(known: Known, rep_id: str, as_of: pd.Timestamp) -> list[Standing]:
     return found
 
 
+def overall(known: Known, as_of: pd.Timestamp) -> dict[str, Standing]:
+    """Every rep's standing over all leads as of an instant, by rep.
+
+    The same as the first of ``standings`` for each rep, worked out once for all.
+
+    Args:
+        known: What the whole history teaches, rated.
+        as_of: Aware instant; nothing later is seen.
+
+    Raises:
+        InvalidInput: Nothing is rated.
+    """
+    judged = Judged.of(known, instant(as_of))
+    whole = np.zeros(judged.decision.size, dtype=np.int64)
+    found = compare(judged, whole, np.zeros(1, dtype=np.int64))
+    return {
+        str(rep_id): _standing(
+            OVERALL, None, None, found, rep, judged, judged.rep == rep
+        )
+        for rep, rep_id in enumerate(known.own.rep_ids)
+    }
+
+
 @dataclass(frozen=True, eq=False)
 class Judged:
     """Judgements known by an instant; one entry each.

@@ -13,7 +13,7 @@ from features.declare import compute
 from features.known import Known
 from features.rep_inputs import rep_inputs
 from features.rep_profile import REP_FEATURES
-from features.standings import Standing, standings
+from features.standings import Standing, overall, standings
 from rightrep.domain.ids import RepId, TenantId
 from rightrep.errors import ModelUnavailable
 from rightrep.store.tenants import get_tenant
@@ -58,6 +58,21 @@ class RepRating:
     profile: Sequence[ProfileColumn]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TeamRating:
+    """How often reps win over the rate of their teams, over all leads.
+
+    Attributes:
+        as_of: As of when; aware.
+        model_version: Whose ``p_lead`` the wins are held against.
+        standings: By rep.
+    """
+
+    as_of: datetime
+    model_version: str
+    standings: Mapping[str, Standing]
+
+
 def rate_rep(context: Context, tenant_id: TenantId, rep_id: RepId) -> RepRating:
     """A rep's rating as of now.
 
@@ -77,6 +92,25 @@ def rate_rep(context: Context, tenant_id: TenantId, rep_id: RepId) -> RepRating:
         currency=currency,
         standings=standings(adviser.known, rep_id, pd.Timestamp(at)),
         profile=_profile(adviser.known, rep_id, pd.Timestamp(at)),
+    )
+
+
+def rate_team(
+    context: Context, tenant_id: TenantId, rep_ids: Sequence[RepId]
+) -> TeamRating | None:
+    """Overall ratings of reps as of now; None where no model was trained.
+
+    Raises:
+        ModelUnavailable: No model's file is whole.
+    """
+    adviser = context.advisers.get(tenant_id, rep_ids=rep_ids)
+    if adviser is None:
+        return None
+    at = context.clock.now()
+    return TeamRating(
+        as_of=at,
+        model_version=adviser.version,
+        standings=overall(adviser.known, pd.Timestamp(at)),
     )
 
 
