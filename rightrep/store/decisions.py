@@ -289,8 +289,7 @@ _GIVEN = (
     select(decisions.c.rep_id, func.count().label("given"))
     .where(
         of_tenant(decisions),
-        decisions.c.decided_at
-        > bindparam("since", type_=decisions.c.decided_at.type),
+        decisions.c.decided_at > bindparam("since", type_=decisions.c.decided_at.type),
         decisions.c.cause != Cause.IMPORT.value,
     )
     .group_by(decisions.c.rep_id)
