@@ -59,7 +59,8 @@ LINES = pa.schema(
 """A plan's lines, in the plan's order. ``rep_id`` is null where nobody takes the lead;
 ``policy`` is what chose, null where the plan's own did; ``value`` and ``shadow_price``
 are in minor units of the tenant's currency; ``runner_ups`` as ``runner_ups_text``
-writes them; ``feature_row`` is float32, little endian, in the contract's order; ``exclusions`` are packed codes in the roster's order.
+writes them; ``feature_row`` is float32, little endian, in the
+contract's order; ``exclusions`` are packed codes in the roster's order.
 """
 
 _GIVEN = [
