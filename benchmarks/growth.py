@@ -8,7 +8,7 @@ fixed cost that many pairs share makes small batches dearer and is printed, not 
 
 import itertools
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,24 +95,29 @@ def _model(quick: bool) -> Model:
 def _series(
     model: Model, series: str, sizes: Sequence[tuple[int, int]], repetitions: int
 ) -> list[Size]:
-    return [_size(model, series, *size, repetitions) for size in sizes]
+    """Every size in turns, so that a busy moment of the machine hits all of them."""
+    works = {}
+    for size in sizes:
+        works[size, "scoring"], works[size, "solving"] = _works(model, *size)
+    named = {f"{size} {part}": work for (size, part), work in works.items()}
+    took = side_by_side(named, repetitions)
+    return [
+        Size(series, *size, took[f"{size} scoring"], took[f"{size} solving"])
+        for size in sizes
+    ]
 
 
-def _size(
-    model: Model, series: str, n_leads: int, n_reps: int, repetitions: int
-) -> Size:
+def _works(
+    model: Model, n_leads: int, n_reps: int
+) -> tuple[Callable[[], object], Callable[[], object]]:
+    """Scoring every pair, and solving the batch."""
     market = made_market(n_leads, n_reps)
     scorer = PairScorer(model)
-    p_convert = scorer.score(market.leads, market.reps, market.affinity)
-    problem = _problem(p_convert)
-    took = side_by_side(
-        {
-            "scoring": lambda: scorer.score(market.leads, market.reps, market.affinity),
-            "solving": lambda: solve(problem),
-        },
-        repetitions,
+    problem = _problem(scorer.score(market.leads, market.reps, market.affinity))
+    return (
+        lambda: scorer.score(market.leads, market.reps, market.affinity),
+        lambda: solve(problem),
     )
-    return Size(series, n_leads, n_reps, took["scoring"], took["solving"])
 
 
 def _problem(p_convert: Float32Array) -> Problem:
