@@ -3,14 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from statistics import median_low
 from typing import Any
 
 from rightrep.domain.days import day_bounds, local_day, zone_of
 from rightrep.domain.fairness import require_known, require_number
-from rightrep.domain.hours import EVERY_WEEK, Calendar, on_leave, working_spans
+from rightrep.domain.hours import EVERY_WEEK, Calendar, working_spans
 from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.rep import Leave, Shift
 from rightrep.domain.tier import Tier
@@ -114,7 +114,7 @@ class WorkTime:
         """Times that count, from an instant on for a year; [start, end), in UTC."""
         first, here = local_day(since, self.zone), zone_of(self.zone)
         for day in (first + timedelta(days=n) for n in range(_MOST_DAYS)):
-            if on_leave(self.leave, zone=self.zone, at=_noon(day, self.zone)):
+            if any(away.first <= day <= away.last for away in self.leave):
                 continue
             worked = list(
                 working_spans(self.shifts, day, zone=here, calendar=self.calendar)
@@ -363,7 +363,3 @@ def _counting(word: object) -> DueCounting:
             field=f"{SETTING}.counting",
             remedy=f"Give one of {', '.join(DueCounting)}.",
         ) from None
-
-
-def _noon(day: date, zone: str) -> datetime:
-    return datetime.combine(day, time(12), zone_of(zone))

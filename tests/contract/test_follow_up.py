@@ -33,6 +33,7 @@ from serving.usecases.followup import (
 )
 from serving.usecases.followup_weeks import WEEK, responses, week_summaries
 from serving.usecases.remarks import DUE, make_remark
+from tests.contract.test_pools_untouched import draw
 from tests.pool_parts import START, Sales, sales
 
 PLAIN = {"follow_up": {"counting": "hours", "hours": {"follow_up": 24}}}
@@ -257,6 +258,25 @@ def test_leave_that_is_told_later_moves_the_due_time(
     assert before.due_at.date() == date(2026, 3, 30)
     assert after.due_at.date() == date(2026, 4, 1)
     assert looked(shop).moved == 0
+
+
+@pytest.mark.parametrize(
+    ("lead_score", "tier", "hours"),
+    [(80, "opportunity", 24), (79, "follow_up", 72), (39, "nurture", 240)],
+)
+def test_the_lead_score_sets_the_tier_and_the_tier_the_hours(
+    store: Store, tmp_path: Path, lead_score: int, tier: str, hours: int
+) -> None:
+    shop = sales(store, tmp_path, settings={"follow_up": {"counting": "hours"}})
+    (lead,), (rep,) = shop.add_leads(1), shop.add_reps(1)
+    draw(shop, 0.5, score=lead_score)
+    shop.assign(lead, rep)
+    looked(shop)
+
+    (task,) = tasks_to_do(shop.context, shop.tenant_id, [rep])
+
+    assert (task.tier, task.lead_score) == (tier, lead_score)
+    assert task.due_at == START + timedelta(hours=hours)
 
 
 def test_a_merge_gives_the_survivors_new_owner_the_task(shop: Sales) -> None:
