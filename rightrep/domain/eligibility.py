@@ -109,15 +109,13 @@ class RosterEntry:
     @property
     def open_slots(self) -> int | None:
         """Leads the rep may still take now; None is no limit."""
-        rooms = [
-            limit - used
-            for limit, used in (
-                (self.attributes.holding_limit, self.held),
-                (self.attributes.intake_per_day, self.taken_today),
-                (self.attributes.intake_per_month, self.taken_this_month),
-            )
-            if limit is not None
-        ]
+        rep, rooms = self.attributes, []
+        if rep.holding_limit is not None:
+            rooms.append(rep.holding_limit - self.held)
+        if rep.intake_per_day is not None:
+            rooms.append(rep.intake_per_day - self.taken_today)
+        if rep.intake_per_month is not None:
+            rooms.append(rep.intake_per_month - self.taken_this_month)
         return max(0, min(rooms)) if rooms else None
 
 

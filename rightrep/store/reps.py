@@ -196,7 +196,8 @@ def roster(
         zone: IANA zone of reps that have none of their own.
         calendar: Code of the holidays of reps that have none of their own.
     """
-    load = {row.rep_id: row for row in session.execute(_LOAD, {"local_day": local_day})}
+    rows = session.execute(_LOAD, {"local_day": local_day})
+    load = {rep_id: (held, at, taken) for rep_id, held, at, taken in rows}
     pools = pools_in_force(session)
     known = _known(session, as_of)
     monthly: dict[RepId, int] = {}
@@ -204,16 +205,17 @@ def roster(
         monthly = taken_since(session, month_of(local_day)[0])
     entries = []
     for rep in known:
-        what, mine = rep.attributes, load.get(rep.rep_id)
+        what = rep.attributes
+        held, last_given_at, taken = load.get(rep.rep_id, _NOTHING)
         since = rep.since(what.time_zone or zone, as_of)
-        given_at = max(since, (mine and mine.last_given_at) or since)
+        given_at = max(since, last_given_at or since)
         code = what.calendar or calendar
         entries.append(
             RosterEntry(
                 rep_id=rep.rep_id,
-                attributes=limited(what, pools),
-                held=mine.held if mine else 0,
-                taken_today=(mine and mine.taken) or 0,
+                attributes=limited(what, pools) if pools else what,
+                held=held,
+                taken_today=taken or 0,
                 taken_this_month=monthly.get(rep.rep_id, 0),
                 waited_seconds=max(0.0, (as_of - given_at).total_seconds()),
                 joined_at=rep.created_at,
@@ -305,6 +307,9 @@ def _attributes(row: RowMapping) -> RepAttributes:
         status=RepStatus(row["status"]),
     )
 
+
+_NOTHING = (0, None, None)
+"""Load of a rep who never had a lead."""
 
 _ALL = (
     select(reps.c.rep_id, reps.c.name, reps.c.created_at)

@@ -5,7 +5,7 @@ Batch plans and one lead now look at the same situation, so they are one policy.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 
 import numpy as np
@@ -81,13 +81,9 @@ class Situation:
     @cached_property
     def open_slots(self) -> NDArray[np.int64]:
         """Leads each rep may still take; int64 (n_reps,)."""
-        return np.array(
-            [
-                _UNLIMITED if entry.open_slots is None else entry.open_slots
-                for entry in self.roster
-            ],
-            dtype=np.int64,
-        )
+        slots = (entry.open_slots for entry in self.roster)
+        open_slots = [_UNLIMITED if one is None else one for one in slots]
+        return np.array(open_slots, dtype=np.int64)
 
     @cached_property
     def waited(self) -> FloatArray:
@@ -98,8 +94,13 @@ class Situation:
     def settled(self) -> FloatArray:
         """How far each rep has settled in; float64 (n_reps,), in [0, 1]."""
         since, days = [e.back_since for e in self.roster], self.routing.settling_days
+        settled = self.at - timedelta(days=days)
         return np.array(
-            [1.0 if at is None else settled_share(at, self.at, days) for at in since],
+            [
+                # Nearly everybody has: to compare takes a tenth of the division.
+                1.0 if at is None or at <= settled else settled_share(at, self.at, days)
+                for at in since
+            ],
             dtype=np.float64,
         )
 
