@@ -103,7 +103,7 @@ def add_model(session: WriteSession, *, at: datetime) -> None:
         published_at=at,
     )
     publish_model(session, model)
-    promote(session, MODEL, actor="test", reason="the first one", at=at)
+    promote(session, MODEL, actor="test", reason="by hand", at=at)
 
 
 def add_plan(

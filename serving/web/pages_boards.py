@@ -1,4 +1,4 @@
-"""Pages that answer one question each: what is stuck, and who sells how?"""
+"""Pages that answer one question each: what is stuck, who sells how, what answers?"""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from rightrep.errors import NotAllowed
 from rightrep.intake.formulas import neutralised
 from rightrep.store.alarms import RaisedAlarm
 from serving.models import Key
-from serving.usecases import board_reps, board_stuck, rep_ratings
+from serving.usecases import board_models, board_reps, board_stuck, rep_ratings
 from serving.usecases.cheating import in_words
 from serving.web.page_route import Look, Looking, router
 from serving.web.spoken import OF_MANAGERS
@@ -92,6 +92,14 @@ def get_rep(rep_id: Key, look: Looking) -> Response:
         for standing in (page.rating.standings if page.rating else ())
     ]
     return look.show("rep.html", page=page, told=told, say=look.say(page.tenant))
+
+
+@router.get("/models")
+def get_models(look: Looking) -> Response:
+    """Champion and challengers, and whether the champion still fits."""
+    with look.parts.store.read(look.tenant_id) as session:
+        page = board_models.read_models(session, at=look.at)
+    return look.show("models.html", page=page, say=look.say(page.tenant))
 
 
 def _team(look: Look) -> board_reps.TeamPage:

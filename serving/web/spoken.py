@@ -20,6 +20,7 @@ from serving.usecases.cheating import WORDS
 from serving.web.signing import NO_KEY, NOT_FROM_HERE, REFUSALS
 
 Translate = Callable[[str], str]
+_ENDS = re.compile(r"(?<=[a-z%)0-9]\.) (?=[A-Z])")
 
 OF_MANAGERS = "Ratings of people are for managers."
 
@@ -28,6 +29,25 @@ RECORDED = (
     "no model is published",
     "the shadow prices have expired",
     "only {n} reps may take the lead",
+    "by hand",
+    "There is no champion to beat.",
+    "The champion stays: only {n} judged decisions are new to it, too few to compare "
+    "on.",
+    "It predicts later decisions at least as well: log loss {own} against {other}.",
+    "It predicts later decisions worse: log loss {own} against {other}.",
+    "Its chances are {off} off the share won, within the {allowed} allowed.",
+    "Its chances are {off} off the share won, more than the {allowed} allowed.",
+    "Not enough randomised decisions: {n} are worth {worth}, {needed} needed.",
+    "On {n} randomised decisions (worth {worth}) it earns {gain}, at worst {low}; a "
+    "loss of {margin} is allowed.",
+    "{name}: its values shifted (PSI {psi}).",
+    "{name}: it is missing in {now}, before in {before}.",
+    "{name}: its values shifted (PSI {psi}) and it is missing in {now}, before in "
+    "{before}.",
+    "Calibration: {found} are won where {expected} were predicted.",
+    "Outcomes: {found} are known after {days} days, before {expected}.",
+    "Not enough decisions to say: {n} of {needed} needed.",
+    "No drift in {n} decisions.",
     "The model {name} cannot be read.",
     "The model {name} is not the one published.",
     "The model {name} is damaged: {error}",
@@ -62,7 +82,11 @@ SPOKEN = tuple(
 
 
 def recorded(text: str, translate: Translate) -> str:
-    """A recorded sentence in a language, with its figures; unknown ones as they are."""
+    """Recorded sentences in a language with their figures; unknown ones as they are."""
+    return " ".join(_one(sentence, translate) for sentence in _ENDS.split(text))
+
+
+def _one(text: str, translate: Translate) -> str:
     for template in RECORDED:
         found = _pattern(template).fullmatch(text)
         if found:

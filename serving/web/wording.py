@@ -92,6 +92,10 @@ class Say:
         """How many times as much."""
         return format_decimal(ratio, "0.00", locale=self.locale)
 
+    def loss(self, loss: float) -> str:
+        """A log loss, which differs in the last digits."""
+        return format_decimal(loss, "0.0000", locale=self.locale)
+
     def when(self, at: datetime) -> str:
         """An instant, to the minute, in the tenant's zone."""
         return format_datetime(

@@ -57,7 +57,14 @@ def every_page(served: Served) -> Iterator[Any]:
     yield board_page
     made = re.search(r'href="(/decisions/[0-9a-f-]+)"', board_page.text)
     assert made is not None
-    for path in ("/stuck", "/unassigned", "/decisions", f"/leads/{leads[0]}", made[1]):
+    for path in (
+        "/models",
+        "/stuck",
+        "/unassigned",
+        "/decisions",
+        f"/leads/{leads[0]}",
+        made[1],
+    ):
         answer = page(served, path)
         assert answer.status_code == 200, path
         yield answer
