@@ -67,7 +67,7 @@ class Size:
 
 
 FULL = Size(n_leads=16_000, n_reps=500, n_trees=500, requests=480)
-QUICK = Size(n_leads=2_500, n_reps=60, n_trees=500, requests=60)
+QUICK = Size(n_leads=2_000, n_reps=60, n_trees=200, requests=40)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -197,7 +197,7 @@ def roster(
         calendar: Code of the holidays of reps that have none of their own.
     """
     rows = session.execute(_LOAD, {"local_day": local_day})
-    load = {rep_id: (held, at, taken) for rep_id, held, at, taken in rows}
+    load = {row.rep_id: (row.held, row.last_given_at, row.taken) for row in rows}
     pools = pools_in_force(session)
     known = _known(session, as_of)
     monthly: dict[RepId, int] = {}
