@@ -22,6 +22,7 @@ LOOKS: dict[str, dict[str, Any]] = {
     "light": {"width": 1280, "color_scheme": "light"},
     "dark": {"width": 1280, "color_scheme": "dark"},
     "phone": {"width": 375, "height": 812, "has_touch": True, "is_mobile": True},
+    "chinese": {"width": 1280, "locale": "zh-CN"},
     "narrow": {"width": 320, "height": 640},
 }
 MOST_BYTES = 220_000
@@ -32,6 +33,9 @@ def paths(site: Site) -> dict[str, str]:
     answer = site.served.get("/v1/decisions?limit=1", role=Role.MANAGER).json()
     return {
         "board": "/",
+        "stuck": "/stuck",
+        "reps": "/reps",
+        "models": "/models",
         "unassigned": "/unassigned",
         "lead": f"/leads/{site.leads[0]}",
         "waiting": "/leads/L00043",

@@ -74,9 +74,9 @@ def test_without_a_model_there_is_load_and_no_rating(served: Served) -> None:
     served.next("L1")
     after = read(served, "/reps")
 
-    assert "No ratings: there is no model" in before
-    assert "– 0 1" in before
-    assert "– 1 1 full" in after
+    assert "No ratings: no model can say" in before
+    assert "– – – 0 1" in before
+    assert "– – – 1 1 full" in after
     assert "No ratings" in read(served, "/reps/r1")
     assert rows(served)[0]["rating"] == ""
 
