@@ -17,7 +17,7 @@ from rightrep.store.engine import Store
 from rightrep.store.keys import list_keys, revoke_key
 from serving.usecases import board
 from serving.usecases.tenancy import new_key
-from serving.web.pages import PageRoute, router
+from serving.web.page_route import PageRoute, router
 from tests import board_market as market
 from tests.serving_parts import ACME, Served, serve
 
