@@ -29,6 +29,7 @@ CHINESE: Mapping[str, str] = {
     "days since the last page view": "距上次浏览天数",
     "the lead's last survey score": "最近一次问卷评分",
     "how often this lead was given to a rep before": "此前分配次数",
+    "what this customer bought before": "客户此前的购买金额",
     "earlier leads of this customer": "该客户此前的线索数",
     "earlier contacts of any rep with this customer": "该客户此前被跟进次数",
     "earlier wins with this customer": "该客户此前成交次数",
@@ -86,6 +87,7 @@ CHINESE: Mapping[str, str] = {
     "no survey was answered yet": "尚无问卷回答",
     "the lead does not state it": "线索未填写",
     "a region is not known": "区域未知",
+    "never won, or no deal value was stated": "从未成交，或未填写金额",
     "not stated, or the rep lists none": "未填写，或销售未登记",
     # units
     "employees": "人",

@@ -31,7 +31,7 @@ def market() -> Market:
         MarketSettings(
             n_leads=9_000,
             n_reps=6,
-            rep_effect=3.0,
+            rep_effect=6.0,
             lottery_share=0.9,
             activities_per_lead=0.5,
             seed=2,

@@ -247,6 +247,7 @@ def test_13_a_returning_customer_goes_back_unless_the_rep_is_away(world: World) 
     world.served.add_reps("second", status="paused")
 
     back, in_turn = world.told("13. History", "again", customer="C-1")
+    world.served.clock.move(timedelta(seconds=1))
     gone, _ = world.told("13. History", "more", customer="C-2")
 
     assert (back[0]["rep"], back[0]["policy"], in_turn[0]) == (
