@@ -16,10 +16,10 @@ import numpy as np
 
 from optimizer.problem import FloatArray, IntArray
 from optimizer.visit_kernels import exact_route, search_route
+from rightrep.domain.positions import great_circle_km
 from rightrep.errors import InvalidInput
 
 EXACT_STOPS = 14
-EARTH_RADIUS_KM = 6371.0088
 _ROUNDS = 500
 _DEPARTURES = 6
 
@@ -169,28 +169,6 @@ class _Places:
     prize: FloatArray
 
 
-def great_circle_km(
-    latitude: FloatArray, longitude: FloatArray, to: tuple[FloatArray, FloatArray]
-) -> FloatArray:
-    """Distances over the sphere, by the haversine formula.
-
-    Args:
-        latitude: Degrees north; float64 (n,).
-        longitude: Degrees east; float64 (n,).
-        to: Latitudes and longitudes; float64 (m,) each.
-
-    Returns:
-        Kilometres; float64 (n, m).
-    """
-    lat1, lon1 = np.radians(latitude)[:, None], np.radians(longitude)[:, None]
-    lat2, lon2 = np.radians(to[0])[None, :], np.radians(to[1])[None, :]
-    half = (
-        np.sin((lat2 - lat1) / 2) ** 2
-        + np.cos(lat1) * np.cos(lat2) * np.sin((lon2 - lon1) / 2) ** 2
-    )
-    return np.asarray(2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.clip(half, 0, 1))))
-
-
 def plan_visits(
     day: VisitDay,
     *,
@@ -308,7 +286,9 @@ def _places(day: VisitDay, departure: int) -> _Places:
     if travel is None:
         latitude = np.concatenate([[day.start[0]], stops.latitude, [day.end[0]]])
         longitude = np.concatenate([[day.start[1]], stops.longitude, [day.end[1]]])
-        km = great_circle_km(latitude, longitude, (latitude, longitude))
+        km = great_circle_km(
+            (latitude[:, None], longitude[:, None]), (latitude, longitude)
+        )
         hours = km * day.detour_factor / day.speed_km_per_hour
         travel = np.ceil(hours * 3600).astype(np.int64)
     limit = day.max_working_seconds

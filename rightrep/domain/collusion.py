@@ -22,16 +22,18 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 from rightrep.domain.fairness import require_known, require_number
 from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.ownership import OwnershipKind
+from rightrep.domain.positions import great_circle_km
 from rightrep.errors import InvalidInput
 
 SETTING = "cheating"
 """Name of the limits among ``Tenant.settings``."""
 
 MOST = 1e6
-EARTH_KM = 6371.0088
 _AWAY = frozenset({OwnershipKind.DROPPED, OwnershipKind.RECYCLED})
 _TINY = 1e-12
 
@@ -374,14 +376,9 @@ def impossible_visits(visits: Iterable[Visit], limits: CheatingLimits) -> list[A
 
 
 def _leg(start: Visit, end: Visit) -> tuple[float, float]:
-    """Kilometres over the sphere (haversine), and hours, between two visits."""
-    first, second = math.radians(start.latitude), math.radians(end.latitude)
-    half = math.radians(end.longitude - start.longitude) / 2
-    chord = (
-        math.sin((second - first) / 2) ** 2
-        + math.cos(first) * math.cos(second) * math.sin(half) ** 2
-    )
-    km = 2 * EARTH_KM * math.asin(min(1.0, math.sqrt(chord)))
+    """Kilometres over the sphere, and hours, between two visits."""
+    places = [(np.array(v.latitude), np.array(v.longitude)) for v in (start, end)]
+    km = float(great_circle_km(*places))
     return km, (end.at - start.at).total_seconds() / 3600
 
 

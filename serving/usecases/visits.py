@@ -18,7 +18,6 @@ from optimizer.visits import (
     Stops,
     VisitDay,
     VisitPlan,
-    great_circle_km,
     nearby,
     plan_visits,
 )
@@ -27,6 +26,7 @@ from rightrep.domain.followup import DueCounting, WorkTime
 from rightrep.domain.ids import LeadId, RepId, TenantId
 from rightrep.domain.lead import Lead
 from rightrep.domain.pools import place_of
+from rightrep.domain.positions import great_circle_km
 from rightrep.errors import Conflict, NotFound
 from rightrep.store import leads, ownership
 from rightrep.store.public_pools import free_leads
@@ -298,6 +298,8 @@ def _detours(day: VisitDay, plan: VisitPlan, places: Stops) -> FloatArray:
     visited = day.stops.latitude[plan.order], day.stops.longitude[plan.order]
     north = np.concatenate([[day.start[0]], visited[0], [day.end[0]]])
     east = np.concatenate([[day.start[1]], visited[1], [day.end[1]]])
-    legs = np.diag(great_circle_km(north[:-1], east[:-1], (north[1:], east[1:])))
-    way = great_circle_km(places.latitude, places.longitude, (north, east))
+    legs = great_circle_km((north[:-1], east[:-1]), (north[1:], east[1:]))
+    way = great_circle_km(
+        (places.latitude[:, None], places.longitude[:, None]), (north, east)
+    )
     return np.asarray((way[:, :-1] + way[:, 1:] - legs).min(axis=1))
