@@ -398,13 +398,16 @@ def test_a_damaged_file_is_refused(
 
 def test_a_bit_flipped_anywhere_is_refused_or_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "model.zip"
-    save_model(trained()[0], path)
+    model, rows = trained()
+    save_model(model, path)
+    expected = model.predict_proba(rows.columns)
     packed = bytearray(path.read_bytes())
     for place in np.random.default_rng(0).integers(len(packed), size=60):
         packed[place] ^= 0x10
         path.write_bytes(packed)
         with contextlib.suppress(ModelUnavailable):
-            load_model(path)
+            again = load_model(path).predict_proba(rows.columns)
+            np.testing.assert_array_equal(again, expected)
         packed[place] ^= 0x10
 
 
