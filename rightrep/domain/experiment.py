@@ -50,6 +50,7 @@ class Experiment:
         started_at: From when units are given to arms, or None.
         stopped_at: From when they are not, or None.
         stopped_because: Why, in a sentence, or None.
+        standing: Whether it runs beside any other: a holdout.
 
     Raises:
         InvalidInput: Fewer than two arms, two of one name, or shares that do not add
@@ -66,6 +67,7 @@ class Experiment:
     started_at: datetime | None = None
     stopped_at: datetime | None = None
     stopped_because: str | None = None
+    standing: bool = False
 
     def __post_init__(self) -> None:
         if len({arm.arm for arm in self.arms}) != len(self.arms) or len(self.arms) < 2:
@@ -80,17 +82,20 @@ class Experiment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ArmOfUnit:
-    """One unit and the arm it belongs to, logged before its outcome exists.
+    """One lead and the arm it belongs to, logged before its outcome exists.
 
     Attributes:
-        unit: The lead's id, the team and day, the slice's start.
+        unit: The lead's id.
         arm: Its arm.
         stratum: The stratum it was drawn in; empty without strata.
         covariate: What is adjusted for, fixed before the draw (the lead-only p), or
             None.
+        cluster: The team's day or the slice of time that was drawn as one; empty where
+            each lead is drawn alone.
     """
 
     unit: str
     arm: str
     stratum: str = ""
     covariate: float | None = None
+    cluster: str = ""

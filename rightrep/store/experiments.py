@@ -1,7 +1,7 @@
-"""Experiments on disk: designs, and the log of which unit belongs to which arm.
+"""Experiments on disk: designs, and the log of which lead belongs to which arm.
 
-The log is only added to, and a unit's first arm stays: effects are by intention to
-treat.
+The log is only added to, and a lead's first arm stays: effects are by intention to
+treat. At most one experiment runs at a time, and one holdout beside it.
 """
 
 from collections import defaultdict
@@ -10,8 +10,10 @@ from datetime import datetime
 
 import pyarrow as pa
 from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from rightrep.domain.experiment import Arm, ArmOfUnit, Experiment, UnitKind
+from rightrep.domain.ids import LeadId
 from rightrep.errors import Conflict, InvalidInput, NotFound
 from rightrep.store.arrow import FLOAT, TEXT, TIME, read_table
 from rightrep.store.guard import of_tenant
@@ -24,6 +26,7 @@ UNITS = {
     "unit": TEXT,
     "arm": TEXT,
     "stratum": TEXT,
+    "cluster": TEXT,
     "covariate": FLOAT,
     "logged_at": TIME,
 }
@@ -55,9 +58,19 @@ def start_experiment(session: WriteSession, name: str, *, at: datetime) -> None:
 
     Raises:
         NotFound: No such experiment.
-        Conflict: It has been started before.
+        Conflict: It has been started before, or another one is running.
     """
-    _change(session, name, {"started_at": at}, being="ready")
+    try:
+        with session.savepoint():
+            _change(session, name, {"started_at": at}, being="ready")
+    except IntegrityError as error:
+        standing = read_experiment(session, name).standing
+        running = running_experiments(session)
+        [other] = [one.experiment for one in running if one.standing == standing]
+        raise Conflict(
+            f"Experiment {other!r} is running, and leads belong to one at a time. "
+            "Stop it first."
+        ) from error
 
 
 def stop_experiment(
@@ -98,16 +111,16 @@ def running_experiments(session: ReadSession) -> list[Experiment]:
 def log_units(
     session: WriteSession, name: str, drawn: Sequence[ArmOfUnit], *, at: datetime
 ) -> dict[str, str]:
-    """Log which arm units belong to, before their outcomes exist.
+    """Log which arm leads belong to, before their outcomes exist.
 
     Args:
         session: The transaction of whatever is done with them.
         name: The experiment.
-        drawn: Units with the arms drawn for them.
+        drawn: Leads with the arms drawn for them, or for their clusters.
         at: Now.
 
     Returns:
-        The arm of each unit, by unit: the one drawn, or the one logged before.
+        The arm of each lead, by id: the one drawn, or the one logged before.
 
     Raises:
         NotFound: No such experiment.
@@ -127,6 +140,14 @@ def log_units(
     ]
     insert_new(session, experiment_units, rows)
     return _logged(session, name, [unit.unit for unit in drawn])
+
+
+def arms_of_leads(
+    session: ReadSession, name: str, lead_ids: Sequence[LeadId]
+) -> dict[LeadId, str]:
+    """The arm of each of these leads that has one in an experiment, by lead."""
+    found = _logged(session, name, lead_ids)
+    return {lead: found[lead] for lead in lead_ids if lead in found}
 
 
 def read_units(session: ReadSession, name: str) -> pa.Table:
@@ -162,10 +183,11 @@ def _experiments(
 ) -> list[Experiment]:
     newest = (experiments.c.created_at.desc(), experiments.c.experiment)
     query = select(*(experiments.c[column] for column in _OWN_COLUMNS))
-    rows = session.execute(
+    found = session.execute(
         query.where(of_tenant(experiments), *conditions).order_by(*newest)
-    ).mappings()
-    compared = _arms(session)
+    )
+    rows = found.mappings().all()
+    compared = _arms(session) if rows else {}
     return [
         Experiment(
             **{**row, "unit_kind": UnitKind(row["unit_kind"])},

@@ -14,6 +14,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -194,6 +195,8 @@ rule_set_moves = Table(
     tenants_own("rule_sets", "version"),
 )
 
+_RUNNING = text("started_at IS NOT NULL AND stopped_at IS NULL")
+
 experiments = Table(
     "experiments",
     metadata,
@@ -207,12 +210,21 @@ experiments = Table(
     Column("started_at", UtcDateTime()),
     Column("stopped_at", UtcDateTime()),
     Column("stopped_because", Words()),
+    Column("standing", Boolean, nullable=False, server_default=false()),
     PrimaryKeyConstraint("tenant_id", "experiment"),
     CheckConstraint(
         "unit_kind IN ('lead', 'team_day', 'time_slice')", name="unit_kind"
     ),
     CheckConstraint("(stopped_at IS NULL) = (stopped_because IS NULL)", name="stopped"),
     CheckConstraint("stopped_at >= started_at", name="stopped_later"),
+    Index(
+        "uq_experiments_running",
+        "tenant_id",
+        "standing",
+        unique=True,
+        sqlite_where=_RUNNING,
+        postgresql_where=_RUNNING,
+    ),
 )
 
 arms = Table(
@@ -237,6 +249,7 @@ experiment_units = Table(
     Column("unit", Key(), nullable=False),
     Column("arm", Key(), nullable=False),
     Column("stratum", Key(), nullable=False),
+    Column("cluster", Key(), nullable=False, server_default=""),
     Column("covariate", Double),
     Column("logged_at", UtcDateTime(), nullable=False),
     PrimaryKeyConstraint("tenant_id", "experiment", "unit"),

@@ -8,11 +8,12 @@ from sqlalchemy import delete
 from sqlalchemy.exc import DBAPIError
 
 from rightrep.domain.experiment import Arm, ArmOfUnit, Experiment, UnitKind
-from rightrep.domain.ids import TenantId
+from rightrep.domain.ids import LeadId, TenantId
 from rightrep.errors import Conflict, InvalidInput, NotFound
 from rightrep.store.engine import Store
 from rightrep.store.experiments import (
     UNITS,
+    arms_of_leads,
     create_experiment,
     list_experiments,
     log_units,
@@ -120,9 +121,34 @@ def test_an_experiment_starts_once_and_stops_once(store: Store) -> None:
         start_experiment(session, "autumn", at=NOW)
 
 
+def test_one_experiment_runs_at_a_time_and_a_holdout_beside_it(store: Store) -> None:
+    started(store)
+    autumn = replace(SPRING, experiment="autumn", salt="s2")
+    created(store, autumn)
+    created(store, replace(SPRING, experiment="holdout", salt="h", standing=True))
+
+    with store.write(ACME) as session:
+        with pytest.raises(Conflict, match="'spring' is running"):
+            start_experiment(session, "autumn", at=NOW)
+        start_experiment(session, "holdout", at=NOW)
+    with store.read(ACME) as session:
+        running = running_experiments(session)
+    assert {one.experiment for one in running} == {"spring", "holdout"}
+
+    with store.write(ACME) as session:
+        stop_experiment(session, "spring", at=NOW + HOUR, because="Enough.")
+        start_experiment(session, "autumn", at=NOW + HOUR)
+
+
 def test_a_unit_stays_in_its_first_arm(store: Store) -> None:
     started(store)
-    first = ArmOfUnit(unit="l1", arm="control", stratum="north", covariate=0.25)
+    first = ArmOfUnit(
+        unit="l1",
+        arm="control",
+        stratum="north",
+        covariate=0.25,
+        cluster="2026-03-02 north",
+    )
     logged(store, first)
 
     again = logged(
@@ -134,6 +160,8 @@ def test_a_unit_stays_in_its_first_arm(store: Store) -> None:
 
     assert again == {"l1": "control", "l2": "treatment"}
     with store.read(ACME) as session:
+        known = arms_of_leads(session, "spring", [LeadId("l2"), LeadId("l3")])
+        assert known == {"l2": "treatment"}
         table = read_units(session, "spring")
     assert table.column_names == list(UNITS)
     assert table.to_pylist() == [
@@ -141,6 +169,7 @@ def test_a_unit_stays_in_its_first_arm(store: Store) -> None:
             "unit": "l1",
             "arm": "control",
             "stratum": "north",
+            "cluster": "2026-03-02 north",
             "covariate": 0.25,
             "logged_at": NOW,
         },
@@ -148,6 +177,7 @@ def test_a_unit_stays_in_its_first_arm(store: Store) -> None:
             "unit": "l2",
             "arm": "treatment",
             "stratum": "",
+            "cluster": "",
             "covariate": None,
             "logged_at": NOW + HOUR,
         },
