@@ -132,9 +132,18 @@ leads = Table(
     Column("customer_id", Key()),
     Column("contact_id", Key()),
     Column("created_at", UtcDateTime(), nullable=False),
+    Column("kind", Key(), nullable=False, server_default=text("'lead'")),
     PrimaryKeyConstraint("tenant_id", "lead_id"),
     Index(None, "tenant_id", "customer_id"),
     Index(None, "tenant_id", "created_at"),
+    # Tickets are few among leads: who leaves them out looks through these alone.
+    Index(
+        "ix_leads_tickets",
+        "tenant_id",
+        "lead_id",
+        sqlite_where=text("kind = 'ticket'"),
+        postgresql_where=text("kind = 'ticket'"),
+    ),
 )
 
 lead_versions = Table(
@@ -300,6 +309,7 @@ ownership = Table(
     Index(None, "tenant_id", "owner"),
 )
 
+# "held" and "taken" count leads of every kind, "tickets" those of them that are tickets.
 rep_load = Table(
     "rep_load",
     metadata,
@@ -307,6 +317,7 @@ rep_load = Table(
     Column("rep_id", Key(), nullable=False),
     Column("held", Integer, nullable=False),
     Column("last_given_at", UtcDateTime()),
+    Column("tickets", Integer, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("tenant_id", "rep_id"),
     CheckConstraint("held >= 0", name="held"),
     tenants_own("reps", "rep_id"),
@@ -319,6 +330,7 @@ rep_day = Table(
     Column("rep_id", Key(), nullable=False),
     Column("local_day", Date, nullable=False),
     Column("taken", Integer, nullable=False),
+    Column("tickets", Integer, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("tenant_id", "rep_id", "local_day"),
     Index(None, "tenant_id", "local_day"),
     CheckConstraint("taken >= 0", name="taken"),
@@ -375,7 +387,9 @@ outcomes = Table(
     Column("replaces", Key()),
     PrimaryKeyConstraint("tenant_id", "event_id"),
     UniqueConstraint("tenant_id", "replaces"),
-    CheckConstraint("result IN ('won', 'lost')", name="result"),
+    CheckConstraint(
+        "result IN ('won', 'lost', 'resolved', 'unresolved')", name="result"
+    ),
     CheckConstraint("(value_minor IS NULL) = (value_currency IS NULL)", name="value"),
     CheckConstraint("replaces <> event_id", name="replaces_another"),
     tenants_own("leads", "lead_id"),

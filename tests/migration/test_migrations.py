@@ -13,6 +13,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from rightrep.domain.ids import LeadId
 from rightrep.domain.money import Money
@@ -143,6 +144,41 @@ def test_every_constraint_has_a_name_that_starts_with_the_tenant() -> None:
         keys += [tuple(index.columns) for index in table.indexes if index.unique]
         assert all(constraint.name for constraint in table.constraints), table.name
         assert all(key[0].name == "tenant_id" for key in keys), table.name
+
+
+def test_closed_leads_outlive_the_new_words_for_how_work_orders_close(
+    empty: Store,
+) -> None:
+    at = "2026-05-04 10:00:00.000000"
+    outcome = (
+        "insert into outcomes (tenant_id, event_id, digest, lead_id, result, "
+        "closed_at, recorded_at) values ('t', :id, 'd', 'l', :result, :at, :at)"
+    )
+    with empty.connection() as connection:
+        command.upgrade(config(connection), "0013")
+        connection.execute(
+            text(
+                "insert into leads (tenant_id, lead_id, created_at) "
+                "values ('t', 'l', :at)"
+            ),
+            {"at": at},
+        )
+        connection.execute(text(outcome), {"id": "o", "result": "won", "at": at})
+        command.upgrade(config(connection), "0014")
+        connection.execute(text(outcome), {"id": "p", "result": "resolved", "at": at})
+        seen = connection.execute(text("select kind from leads")).scalars().all()
+        told = connection.execute(text("select result from outcomes order by event_id"))
+
+        assert (seen, told.scalars().all()) == (["lead"], ["won", "resolved"])
+        command.downgrade(config(connection), "0013")
+        left = connection.execute(text("select event_id from outcomes"))
+
+        assert left.scalars().all() == ["o"]
+        with (
+            pytest.raises(DBAPIError, match="never changed"),
+            connection.begin_nested(),
+        ):
+            connection.execute(text("delete from outcomes"))
 
 
 @pytest.mark.parametrize(
