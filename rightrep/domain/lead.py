@@ -11,6 +11,15 @@ from rightrep.domain.money import Money
 Scalar = str | int | float | bool | None
 
 
+class LeadKind(StrEnum):
+    """What somebody is to do for the customer; it never changes."""
+
+    LEAD = "lead"
+    """Win a sale."""
+    TICKET = "ticket"
+    """Settle a work order after the sale; there is no chance to win it."""
+
+
 class Stage(StrEnum):
     """Life-cycle step, earliest first."""
 
@@ -84,6 +93,7 @@ class Lead:
         contact_id: Which person there, if known.
         created_at: When the CRM made it; aware UTC.
         attributes: The version asked for.
+        kind: Lead or work order.
     """
 
     lead_id: LeadId
@@ -91,3 +101,4 @@ class Lead:
     contact_id: ContactId | None
     created_at: datetime
     attributes: LeadAttributes
+    kind: LeadKind = LeadKind.LEAD

@@ -1,12 +1,14 @@
 """Outcomes: how a lead closed."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from rightrep.domain.activity import Activity, ActivityKind
 from rightrep.domain.ids import DecisionId, LeadId, derived_id
+from rightrep.domain.lead import LeadKind
 from rightrep.domain.money import Money
 
 LONGEST_REASON = 40
@@ -14,10 +16,21 @@ _REASON = re.compile(r"[a-z]+[0-9]{0,2}(_[a-z]+[0-9]{0,2}){0,2}")
 
 
 class Result(StrEnum):
-    """How a lead closed."""
+    """How a lead closed, or a work order."""
 
     WON = "won"
     LOST = "lost"
+    RESOLVED = "resolved"
+    """The work order is done."""
+    UNRESOLVED = "unresolved"
+    """It was closed without: withdrawn, or nothing could be done."""
+
+
+RESULTS: Mapping[LeadKind, Sequence[Result]] = {
+    LeadKind.LEAD: (Result.WON, Result.LOST),
+    LeadKind.TICKET: (Result.RESOLVED, Result.UNRESOLVED),
+}
+"""How leads of each kind close."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,7 +42,7 @@ class Outcome:
         lead_id: The lead.
         decision_id: The decision it judges: the last one before ``closed_at`` when the
             sender does not say.
-        result: Won or lost.
+        result: One of the lead's kind.
         closed_at: When it closed; aware UTC.
         recorded_at: When it was known here; aware UTC.
         value: Money won, or None.
@@ -47,6 +60,16 @@ class Outcome:
     value: Money | None = None
     reason: str | None = None
     replaces: str | None = None
+
+
+def why_not_result(result: Result, kind: LeadKind) -> str | None:
+    """Why a lead of this kind does not close so, in a sentence; None where it does."""
+    if result in RESULTS[kind]:
+        return None
+    told, words = ("work order", "resolved or unresolved")
+    if kind is LeadKind.LEAD:
+        told, words = ("lead", "won or lost")
+    return f"A {told} closes as {words}, not as {result.value}."
 
 
 def reason_code(words: str | None) -> str | None:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from rightrep.domain.ids import DecisionId, LeadId, RepId
+from rightrep.domain.lead import LeadKind
 
 
 class LineState(StrEnum):
@@ -49,6 +50,7 @@ class StoredPlan:
         baselines: What other policies make of the same leads: figures by policy.
         committed_at: When committing it began, or None; aware UTC.
         committed_by: Who committed it, or None.
+        kind: Kind of all its leads.
     """
 
     plan_id: str
@@ -69,6 +71,7 @@ class StoredPlan:
     baselines: Mapping[str, Mapping[str, float]]
     committed_at: datetime | None = None
     committed_by: str | None = None
+    kind: LeadKind = LeadKind.LEAD
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import (
     ColumnElement,
+    RowMapping,
     Select,
     and_,
     bindparam,
@@ -27,6 +28,7 @@ from sqlalchemy import (
 
 from rightrep.domain.decision import RunnerUp
 from rightrep.domain.eligibility import CodeArray
+from rightrep.domain.lead import LeadKind
 from rightrep.domain.plan import LineState, PlanRep, SettledLine, StoredPlan
 from rightrep.errors import Conflict, InvalidInput, NotFound
 from rightrep.store.copying import copy_in
@@ -172,13 +174,21 @@ def read_plan(session: ReadSession, plan_id: str) -> StoredPlan:
     row = session.execute(_own().where(plans.c.plan_id == plan_id)).mappings().first()
     if row is None:
         raise NotFound("plan", plan_id)
-    return StoredPlan(**row)
+    return _header(row)
 
 
-def list_plans(session: ReadSession, *, limit: int = 100) -> list[StoredPlan]:
-    """Plans' headers, the newest first."""
+def list_plans(
+    session: ReadSession, *, kind: LeadKind | None = None, limit: int = 100
+) -> list[StoredPlan]:
+    """Plans' headers, the newest first; of leads of one kind, or of any."""
     query = _own().order_by(plans.c.created_at.desc(), plans.c.plan_id.desc())
-    return [StoredPlan(**row) for row in session.execute(query.limit(limit)).mappings()]
+    if kind is not None:
+        query = query.where(plans.c.kind == kind.value)
+    return [_header(row) for row in session.execute(query.limit(limit)).mappings()]
+
+
+def _header(row: RowMapping) -> StoredPlan:
+    return StoredPlan(**{**row, "kind": LeadKind(row["kind"])})
 
 
 def read_plan_reps(session: ReadSession, plan_id: str) -> list[PlanRep]:

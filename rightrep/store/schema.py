@@ -309,7 +309,7 @@ ownership = Table(
     Index(None, "tenant_id", "owner"),
 )
 
-# "held" and "taken" count leads of every kind, "tickets" those of them that are tickets.
+# "held" and "taken" count leads of every kind, "tickets" those of them that are ones.
 rep_load = Table(
     "rep_load",
     metadata,

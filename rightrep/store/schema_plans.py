@@ -45,6 +45,7 @@ plans = Table(
     Column("fallback", Words()),
     Column("problem", Json(), nullable=False),
     Column("baselines", Json(), nullable=False),
+    Column("kind", Key(), nullable=False, server_default=text("'lead'")),
     PrimaryKeyConstraint("tenant_id", "plan_id"),
     CheckConstraint(
         "(committed_at IS NULL) = (committed_by IS NULL)", name="committed"

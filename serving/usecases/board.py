@@ -13,6 +13,7 @@ from rightrep.domain.decision import Decision
 from rightrep.domain.eligibility import RosterEntry
 from rightrep.domain.hours import on_leave
 from rightrep.domain.ids import LeadId, RepId
+from rightrep.domain.lead import LeadKind
 from rightrep.domain.plan import LineState, PlanRep, StoredPlan
 from rightrep.domain.rep import RepStatus
 from rightrep.domain.routing import Objective
@@ -179,7 +180,7 @@ def read_board(
     if header is not None:
         unassigned = read_unassigned(session, header, limit=UNASSIGNED_SHOWN)
     made = list_decisions(session, limit=DECISIONS_SHOWN, reasons=True).decisions
-    latest = plans.list_plans(session, limit=1)
+    latest = plans.list_plans(session, kind=LeadKind.LEAD, limit=1)
     return Board(
         tenant=tenant,
         at=at,
@@ -204,14 +205,15 @@ def read_board(
 
 
 def find_plan(session: ReadSession, plan_id: str | None) -> StoredPlan | None:
-    """The plan with this id; without one the latest, if there is any.
+    """The plan with this id; without one the latest that shared out leads, if any.
 
     Raises:
         NotFound: No such plan.
     """
     if plan_id is not None:
         return plans.read_plan(session, plan_id)
-    return next(iter(plans.list_plans(session, limit=1)), None)
+    newest = plans.list_plans(session, kind=LeadKind.LEAD, limit=1)
+    return next(iter(newest), None)
 
 
 def view_plan(session: ReadSession, header: StoredPlan) -> PlanView:

@@ -155,7 +155,7 @@ def test_closed_leads_outlive_the_new_words_for_how_work_orders_close(
         "closed_at, recorded_at) values ('t', :id, 'd', 'l', :result, :at, :at)"
     )
     with empty.connection() as connection:
-        command.upgrade(config(connection), "0013")
+        command.upgrade(config(connection), "0014")
         connection.execute(
             text(
                 "insert into leads (tenant_id, lead_id, created_at) "
@@ -164,13 +164,13 @@ def test_closed_leads_outlive_the_new_words_for_how_work_orders_close(
             {"at": at},
         )
         connection.execute(text(outcome), {"id": "o", "result": "won", "at": at})
-        command.upgrade(config(connection), "0014")
+        command.upgrade(config(connection), "0015")
         connection.execute(text(outcome), {"id": "p", "result": "resolved", "at": at})
         seen = connection.execute(text("select kind from leads")).scalars().all()
         told = connection.execute(text("select result from outcomes order by event_id"))
 
         assert (seen, told.scalars().all()) == (["lead"], ["won", "resolved"])
-        command.downgrade(config(connection), "0013")
+        command.downgrade(config(connection), "0014")
         left = connection.execute(text("select event_id from outcomes"))
 
         assert left.scalars().all() == ["o"]
