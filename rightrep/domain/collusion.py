@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from rightrep.domain.fairness import require_known, require_number
+from rightrep.domain.given import require_known, require_number
 from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.ownership import OwnershipKind
 from rightrep.domain.positions import great_circle_km

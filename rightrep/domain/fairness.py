@@ -2,16 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
 
+from rightrep.domain.given import require_known, require_number, require_text
 from rightrep.errors import InvalidInput
 
 SETTING = "routing.fairness"
 """Where these settings are, dotted."""
 MOST_DAYS = 366
-MOST = 1e9
-"""No number in a setting is larger."""
-_MOST_LETTERS = 255
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,60 +79,3 @@ class FairnessRules:
         """
         known = {one.name for one in fields(cls)}
         return cls(**require_known(given, known, SETTING))
-
-
-def require_known(given: object, known: set[str], where: str) -> dict[str, Any]:
-    """The settings given, all of them known by name.
-
-    Raises:
-        InvalidInput: They are no settings by name, or one is unknown.
-    """
-    if not isinstance(given, Mapping):
-        raise InvalidInput(
-            f"{where} is settings by name.",
-            field=where,
-            remedy=f"It has {', '.join(sorted(known))}.",
-        )
-    for name in given:
-        if name not in known:
-            raise InvalidInput(
-                f"{where} has no setting {name!r}.",
-                field=f"{where}.{name}",
-                remedy=f"It has {', '.join(sorted(known))}.",
-            )
-    return dict(given)
-
-
-def require_number(
-    value: object,
-    name: str,
-    *,
-    low: float,
-    high: float = MOST,
-    whole: bool = False,
-) -> None:
-    """Refuse what is not a number in [low, high], or not a whole one.
-
-    Raises:
-        InvalidInput: It is not.
-    """
-    kinds = int if whole else (int, float)
-    fits = isinstance(value, kinds) and not isinstance(value, bool)
-    if fits and low <= value <= high:  # type: ignore[operator]
-        return
-    what = "a whole number" if whole else "a number"
-    span = f"from {low:g} to {high:g}" if high < MOST else f"of at least {low:g}"
-    raise InvalidInput(f"{name} is {what} {span}.", field=name)
-
-
-def require_text(value: object, name: str) -> None:
-    """Refuse what is no short text that can be stored.
-
-    Raises:
-        InvalidInput: It is not.
-    """
-    if isinstance(value, str) and len(value) <= _MOST_LETTERS and value.isprintable():
-        return
-    raise InvalidInput(
-        f"{name} takes text of up to {_MOST_LETTERS} printable characters.", field=name
-    )

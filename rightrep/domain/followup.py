@@ -9,7 +9,7 @@ from statistics import median_low
 from typing import Any
 
 from rightrep.domain.days import day_bounds, local_day, zone_of
-from rightrep.domain.fairness import require_known, require_number
+from rightrep.domain.given import require_known, require_number
 from rightrep.domain.hours import EVERY_WEEK, Calendar, working_spans
 from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.rep import Leave, Shift

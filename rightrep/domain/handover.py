@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rightrep.domain.eligibility import SENTENCES, CodeArray, Exclusion
-from rightrep.domain.fairness import require_known, require_number, require_text
+from rightrep.domain.given import require_known, require_number, require_text
 from rightrep.domain.ids import DecisionId, LeadId, RepId
 from rightrep.domain.lead import Lead, Scalar
 from rightrep.domain.pools import Pool, in_order, place_of

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
-from rightrep.domain.fairness import require_known, require_number
+from rightrep.domain.given import require_known, require_number
 from rightrep.errors import InvalidInput
 
 SETTING = "health"

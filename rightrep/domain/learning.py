@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from rightrep.domain.given import require_known
 from rightrep.errors import InvalidInput
 
 SETTING = "learning"
@@ -62,13 +63,5 @@ class Learning:
         Raises:
             InvalidInput: A name is unknown or a value makes no sense.
         """
-        given = settings.get(SETTING, {})
-        known = [field.name for field in fields(cls)]
-        for name in given:
-            if name not in known:
-                raise InvalidInput(
-                    f"{SETTING} has no setting {name!r}.",
-                    field=f"{SETTING}.{name}",
-                    remedy=f"It has {', '.join(known)}.",
-                )
-        return cls(**given)
+        names = {one.name for one in fields(cls)}
+        return cls(**require_known(settings.get(SETTING, {}), names, SETTING))

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rightrep.domain.given import require_known
 from rightrep.domain.lead import Lead, Scalar
 from rightrep.domain.rep import RepAttributes
 from rightrep.errors import InvalidInput
@@ -173,8 +174,9 @@ class Pool:
         Raises:
             InvalidInput: A setting is unknown or makes no sense.
         """
-        given = dict(settings)
-        _require_known(given, {f.name for f in fields(cls)} - {"pool"}, "pool")
+        given = require_known(
+            settings, {f.name for f in fields(cls)} - {"pool"}, "pool"
+        )
         if "leads" in given:
             given["leads"] = {
                 name: tuple(_listed(values, f"leads.{name}"))
@@ -270,9 +272,9 @@ def _days(kept: Protection) -> dict[str, int | None]:
 
 
 def _protection(given: object, where: str) -> Protection:
-    known = _table(given, where)
-    _require_known(known, {f.name for f in fields(Protection)}, where)
-    return Protection(**known)
+    return Protection(
+        **require_known(given, {f.name for f in fields(Protection)}, where)
+    )
 
 
 def _counting(word: object) -> Counting:
@@ -330,13 +332,3 @@ def _require_hours(value: object, name: str) -> None:
         raise InvalidInput(
             f"{name} is a number of hours in [0, {24 * MOST_DAYS}].", field=name
         )
-
-
-def _require_known(given: Mapping[str, Any], known: set[str], where: str) -> None:
-    for name in given:
-        if name not in known:
-            raise InvalidInput(
-                f"{where} has no setting {name!r}.",
-                field=f"{where}.{name}",
-                remedy=f"It has {', '.join(sorted(known))}.",
-            )

@@ -6,12 +6,8 @@ from enum import StrEnum
 from typing import Any
 
 from rightrep.domain.eligibility import EligibilityRules
-from rightrep.domain.fairness import (
-    FairnessRules,
-    require_known,
-    require_number,
-    require_text,
-)
+from rightrep.domain.fairness import FairnessRules
+from rightrep.domain.given import require_known, require_number, require_text
 from rightrep.errors import InvalidInput
 
 SETTING = "routing"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
+from rightrep.domain.given import require_known
 from rightrep.errors import InvalidInput
 
 SETTING = "tiers"
@@ -62,16 +63,8 @@ class Tiers:
         Raises:
             InvalidInput: A name is unknown or a value makes no sense.
         """
-        given = settings.get(SETTING, {})
-        known = [field.name for field in fields(cls)]
-        for name in given:
-            if name not in known:
-                raise InvalidInput(
-                    f"{SETTING} has no setting {name!r}.",
-                    field=f"{SETTING}.{name}",
-                    remedy=f"It has {', '.join(known)}.",
-                )
-        return cls(**given)
+        names = {one.name for one in fields(cls)}
+        return cls(**require_known(settings.get(SETTING, {}), names, SETTING))
 
     def tier_of(self, lead_score: int) -> Tier:
         """The tier of a lead.
