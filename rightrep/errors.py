@@ -12,6 +12,7 @@ RightRepError
 │   └── LeaseLost       the job was given to another worker, or cancelled
 ├── NotSignedIn         no key, or a key that names nobody
 ├── NotAllowed          the role may not do this
+├── TooManyTries        too many sign-ins failed, or too many come at once
 ├── InfeasiblePlan      capacity, floors and eligibility leave no plan to choose
 ├── SolverStopped       the solver ran out of time before it had a plan
 ├── TooFewOutcomes      not enough closed decisions to learn from
@@ -160,6 +161,18 @@ class NotSignedIn(RightRepError):
 
 class NotAllowed(RightRepError):
     """The role may not do this."""
+
+
+class TooManyTries(RightRepError):
+    """Too many sign-ins failed, or too many come at once.
+
+    Attributes:
+        retry_after_seconds: When trying again is worth while.
+    """
+
+    def __init__(self, message: str, *, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class InfeasiblePlan(RightRepError):

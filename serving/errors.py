@@ -32,6 +32,7 @@ STATUS: Mapping[type[errors.RightRepError], tuple[int, str]] = {
     errors.KeyReused: (422, "key-reused"),
     errors.NotSignedIn: (401, "not-signed-in"),
     errors.NotAllowed: (403, "not-allowed"),
+    errors.TooManyTries: (429, "too-many-tries"),
     errors.InfeasiblePlan: (422, "infeasible-plan"),
     errors.SolverStopped: (503, "solver-stopped"),
     errors.TooFewOutcomes: (409, "too-few-outcomes"),

@@ -2,8 +2,9 @@
 
 Personal data lives in customers, contacts, notes and import originals, and in the names
 that a CRM gave customers and contacts (an alias may be a company's name). Leads,
-decisions, activities and outcomes carry our own ids and stay. An erasure is logged
-without personal data, and ``scrub`` takes what was removed off the disk.
+decisions, activities and outcomes carry our own ids and stay. People who sign in are
+erased by ``people``. An erasure is logged without personal data, and ``scrub`` takes
+what was removed off the disk.
 """
 
 from collections.abc import Iterable, Sequence
@@ -41,6 +42,7 @@ from rightrep.store.schema import (
 from rightrep.store.schema_cleaning import marks, provenance
 from rightrep.store.schema_duplicates import identities, identity_keys
 from rightrep.store.schema_ops import erasures, import_originals
+from rightrep.store.schema_people import people
 from rightrep.store.session import ReadSession, WriteSession
 from rightrep.store.sets import any_of, batches
 from rightrep.store.subjects import Subject, subject_of
@@ -248,5 +250,5 @@ _ALIASES = _among(aliases, "id").where(
 )
 _PERSONAL = (
     customers, contacts, contact_points, notes, import_originals, aliases, marks,
-    provenance, identity_keys,
+    provenance, identity_keys, people,
 )  # fmt: skip

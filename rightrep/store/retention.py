@@ -38,8 +38,10 @@ from rightrep.store.schema import (
 from rightrep.store.schema_ops import import_originals
 from rightrep.store.session import ReadSession, WriteSession
 from rightrep.store.sets import any_of, batches
+from rightrep.store.sign_ins import purge_sign_ins
 from rightrep.store.subjects import Subject, subject_of
 from rightrep.store.tenants import get_tenant
+from rightrep.store.tries import purge_tries
 
 AT_ONCE = 200
 """Customers whose personal data goes in one transaction, so that it stays short."""
@@ -111,7 +113,10 @@ def _forget_old(session: WriteSession, keep: Retention, at: datetime) -> dict[st
 
 
 def _purge_work(session: WriteSession, keep: Retention, at: datetime) -> dict[str, int]:
-    purged = {"answers": purge_answers(session, at=at)}
+    purged = {
+        "answers": purge_answers(session, at=at),
+        "sign_ins": purge_sign_ins(session, at=at) + purge_tries(session, at=at),
+    }
     for name, days, purge in (
         ("jobs", keep.jobs, purge_jobs),
         ("events", keep.events, purge_events),

@@ -24,6 +24,7 @@ import rightrep.store.schema_followup
 import rightrep.store.schema_handover
 import rightrep.store.schema_health
 import rightrep.store.schema_learning
+import rightrep.store.schema_people
 import rightrep.store.schema_plans
 import rightrep.store.schema_pools
 import rightrep.store.schema_service
