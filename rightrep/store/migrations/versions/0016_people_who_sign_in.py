@@ -1,6 +1,6 @@
 """people who sign in.
 
-Follows: 0014
+Follows: 0015
 """
 
 import sqlalchemy as sa
@@ -8,8 +8,8 @@ from alembic import op
 
 from rightrep.store import types
 
-revision = '0015'
-down_revision = '0014'
+revision = '0016'
+down_revision = '0015'
 branch_labels = None
 depends_on = None
 
