@@ -58,11 +58,12 @@ def count_try(
         None where it may be looked at; else until when no try is.
     """
     over = tries.c.since <= at - WINDOW
-    adding = session.insert(tries).on_conflict_do_update(
+    adding = session.insert(tries)
+    adding = adding.on_conflict_do_update(
         index_elements=["tenant_id", "kind", "who_hash"],
         set_={
-            "tries": case((over, 1), else_=tries.c.tries + 1),
-            "since": case((over, at), else_=tries.c.since),
+            "tries": case((over, adding.excluded.tries), else_=tries.c.tries + 1),
+            "since": case((over, adding.excluded.since), else_=tries.c.since),
         },
     )
     row = session.execute(
