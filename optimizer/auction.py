@@ -161,9 +161,10 @@ def _batch(problem: Problem) -> Batch:
 
 def _renumbered(batch: Batch, lot: IntArray) -> Batch:
     """The same batch with rep ``lot[j]`` in place ``j``."""
+    eligible = batch.eligible
     return batch._replace(
         value=np.take(batch.value, lot, axis=1),
-        eligible=np.take(batch.eligible, lot, axis=1),
+        eligible=np.take(eligible, lot, axis=1) if batch.masked else eligible,
         capacity=batch.capacity[lot],
         floor=batch.floor[lot],
     )
