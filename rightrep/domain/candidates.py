@@ -11,7 +11,6 @@ from datetime import date
 
 import numpy as np
 
-from rightrep.domain.eligibility import RosterEntry
 from rightrep.domain.ids import RepId
 from rightrep.domain.lead import Scalar
 from rightrep.domain.lead_table import (
@@ -24,6 +23,7 @@ from rightrep.domain.lead_table import (
     kind_of,
 )
 from rightrep.domain.rep import RepAttributes, RepStatus
+from rightrep.domain.roster import RosterEntry
 from rightrep.errors import InvalidInput
 
 DECLARED: Mapping[str, Callable[[RepAttributes], frozenset[str]]] = {
@@ -201,7 +201,7 @@ class WinRates:
 
 
 @dataclass(frozen=True, eq=False)
-class Roster:
+class Staff:
     """The reps as rules see them.
 
     Attributes:
@@ -216,7 +216,7 @@ class Roster:
 
 
 def candidates_of(
-    wanted: Candidates, leads: LeadTable, chosen: IntArray, roster: Roster
+    wanted: Candidates, leads: LeadTable, chosen: IntArray, staff: Staff
 ) -> BoolArray:
     """Who may be given each lead by a rule.
 
@@ -224,20 +224,20 @@ def candidates_of(
         wanted: What the rule says.
         leads: All leads.
         chosen: Places of the leads that the rule matched; int64 (n_chosen,).
-        roster: The reps.
+        staff: The reps.
 
     Returns:
         bool (n_chosen, n_reps).
     """
     alone = np.array(
-        [_alone(wanted, entry, roster.today) for entry in roster.entries],
+        [_alone(wanted, entry, staff.today) for entry in staff.entries],
         dtype=np.bool_,
     )
     grid = np.broadcast_to(alone, (chosen.size, alone.size)).copy()
     for match in wanted.match:
-        grid &= _matching(match, leads, chosen, roster)
+        grid &= _matching(match, leads, chosen, staff)
     if wanted.win_rate is not None:
-        grid &= _winning(wanted.win_rate, leads, chosen, roster, grid)
+        grid &= _winning(wanted.win_rate, leads, chosen, staff, grid)
     return grid
 
 
@@ -266,11 +266,11 @@ def _has_tenure(wanted: Tenure, hired_on: date | None, today: date) -> bool:
 
 
 def _matching(
-    match: Match, leads: LeadTable, chosen: IntArray, roster: Roster
+    match: Match, leads: LeadTable, chosen: IntArray, staff: Staff
 ) -> BoolArray:
     column = leads.coded(match.lead)
     key = _tag if match.rep == "languages" else folded
-    declared = [DECLARED[match.rep](entry.attributes) for entry in roster.entries]
+    declared = [DECLARED[match.rep](entry.attributes) for entry in staff.entries]
     table = np.array(
         [
             [isinstance(value, str) and key(value) in has for has in declared]
@@ -286,11 +286,11 @@ def _winning(
     wanted: WinRate,
     leads: LeadTable,
     chosen: IntArray,
-    roster: Roster,
+    staff: Staff,
     others: BoolArray,
 ) -> BoolArray:
     """Who is good enough among those who pass the other parts."""
-    rates = roster.win_rates
+    rates = staff.win_rates
     values: Sequence[Scalar] = ()
     code = np.full(chosen.size, -1, dtype=np.int64)
     if wanted.segment is not None:

@@ -5,18 +5,17 @@ so the same call answers "may this pair be chosen?" and "why not?". One lead is 
 call on one row.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rightrep.domain.hours import EVERY_WEEK, Calendar, on_leave, works_within
 from rightrep.domain.ids import LeadId, RepId
-from rightrep.domain.rep import RepAttributes, RepStatus
+from rightrep.domain.rep import RepStatus
+from rightrep.domain.roster import STATUSES, BoolArray, Declared, Roster, primary
 
 CodeArray = NDArray[np.uint8]
 
@@ -80,46 +79,6 @@ class EligibilityRules:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RosterEntry:
-    """One rep as the rules see it.
-
-    Attributes:
-        rep_id: The rep.
-        attributes: What is known about the rep now.
-        held: Open leads the rep owns.
-        taken_today: Leads the rep was given on this local day.
-        taken_this_month: Leads the rep was given in this local month; counted where
-            there is a limit.
-        waited_seconds: Time since the rep was last given a lead, joined or came back.
-        joined_at: When the rep was first known, or None.
-        back_since: Since when the rep has taken leads without a break, or None.
-        calendar: Holidays of the rep.
-    """
-
-    rep_id: RepId
-    attributes: RepAttributes
-    held: int = 0
-    taken_today: int = 0
-    taken_this_month: int = 0
-    waited_seconds: float = 0.0
-    joined_at: datetime | None = None
-    back_since: datetime | None = None
-    calendar: Calendar = EVERY_WEEK
-
-    @property
-    def open_slots(self) -> int | None:
-        """Leads the rep may still take now; None is no limit."""
-        rep, rooms = self.attributes, []
-        if rep.holding_limit is not None:
-            rooms.append(rep.holding_limit - self.held)
-        if rep.intake_per_day is not None:
-            rooms.append(rep.intake_per_day - self.taken_today)
-        if rep.intake_per_month is not None:
-            rooms.append(rep.intake_per_month - self.taken_this_month)
-        return max(0, min(rooms)) if rooms else None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class LeadColumns:
     """What the rules ask of leads, one entry per lead; None is not known.
 
@@ -140,12 +99,7 @@ class LeadColumns:
 
 
 def exclusions(
-    leads: LeadColumns,
-    roster: Sequence[RosterEntry],
-    rules: EligibilityRules,
-    *,
-    zone: str,
-    at: datetime,
+    leads: LeadColumns, roster: Roster, rules: EligibilityRules, *, at: datetime
 ) -> CodeArray:
     """Why each rep may not take each lead.
 
@@ -153,101 +107,68 @@ def exclusions(
         leads: Lead columns; n_leads entries each.
         roster: The reps; n_reps entries.
         rules: Rules in force.
-        zone: IANA zone of reps that have none of their own.
         at: The instant asked about; aware.
 
     Returns:
         ``Exclusion`` codes; uint8 (n_leads, n_reps), 0 where the pair is eligible.
     """
-    alone = np.array(
-        [_alone(entry, rules, zone=zone, at=at) for entry in roster], dtype=np.uint8
-    )
-    codes = np.broadcast_to(alone, (len(leads.lead_id), len(roster))).copy()
-    reps = [entry.attributes for entry in roster]
+    team = roster.team
+    alone = _alone(roster, rules, at)
+    codes = np.broadcast_to(alone, (len(leads.lead_id), alone.size)).copy()
     if rules.language:
-        _bar(codes, leads.language, reps, _speaks, Exclusion.LANGUAGE)
+        spoken = [None if not one else primary(one) for one in leads.language]
+        _bar(codes, spoken, team.languages, Exclusion.LANGUAGE)
     if rules.territory:
-        _bar(codes, leads.region, reps, _covers, Exclusion.TERRITORY)
+        _bar(codes, leads.region, team.regions, Exclusion.TERRITORY)
     if rules.product:
-        _bar(codes, leads.product, reps, _sells, Exclusion.PRODUCT)
-    place = {entry.rep_id: j for j, entry in enumerate(roster)}
+        _bar(codes, leads.product, team.products, Exclusion.PRODUCT)
     for i, rep_id, code in leads.barred:
-        j = place.get(rep_id)
+        j = team.place.get(rep_id)
         if j is not None and codes[i, j] == Exclusion.ELIGIBLE:
             codes[i, j] = code
     return codes
 
 
-def _alone(
-    entry: RosterEntry, rules: EligibilityRules, *, zone: str, at: datetime
-) -> Exclusion:
-    rep = entry.attributes
-    here = rep.time_zone or zone
-    if rep.status is RepStatus.LEFT:
-        return Exclusion.LEFT
-    if rep.status is RepStatus.PAUSED:
-        return Exclusion.PAUSED
-    if rep.leave and on_leave(rep.leave, zone=here, at=at):
-        return Exclusion.ON_LEAVE
-    if rep.holding_limit is not None and entry.held >= rep.holding_limit:
-        return Exclusion.HOLDING_LIMIT
-    if rep.intake_per_day is not None and entry.taken_today >= rep.intake_per_day:
-        return Exclusion.INTAKE_LIMIT
-    monthly = rep.intake_per_month
-    if monthly is not None and entry.taken_this_month >= monthly:
-        return Exclusion.MONTH_LIMIT
-    if rules.within_hours is not None and not works_within(
-        rep.shifts,
-        rep.leave,
-        zone=here,
-        at=at,
-        hours=rules.within_hours,
-        calendar=entry.calendar,
-    ):
-        return Exclusion.OFF_HOURS
-    return Exclusion.ELIGIBLE
+def _alone(roster: Roster, rules: EligibilityRules, at: datetime) -> CodeArray:
+    """Why each rep may not take any lead; uint8 (n_reps,)."""
+    team = roster.team
+    alone = _OF_STATUS[team.status]
+
+    def bar(found: BoolArray, code: Exclusion) -> None:
+        alone[found & (alone == Exclusion.ELIGIBLE)] = code
+
+    bar(team.on_leave(at), Exclusion.ON_LEAVE)
+    bar(roster.held >= team.holding_limit, Exclusion.HOLDING_LIMIT)
+    bar(roster.taken_today >= team.intake_per_day, Exclusion.INTAKE_LIMIT)
+    bar(roster.taken_this_month >= team.intake_per_month, Exclusion.MONTH_LIMIT)
+    if rules.within_hours is not None:
+        bar(~team.work_within(at, rules.within_hours), Exclusion.OFF_HOURS)
+    return alone
 
 
-def _speaks(rep: RepAttributes, language: str) -> bool:
-    return not rep.languages or _primary(language) in _primaries(rep.languages)
-
-
-@lru_cache(maxsize=1_024)
-def _primary(language: str) -> str:
-    return language.split("-", maxsplit=1)[0].lower()
-
-
-@lru_cache(maxsize=1_024)
-def _primaries(languages: frozenset[str]) -> frozenset[str]:
-    return frozenset(map(_primary, languages))
-
-
-def _covers(rep: RepAttributes, region: str) -> bool:
-    return rep.region is None or rep.region == region
-
-
-def _sells(rep: RepAttributes, product: str) -> bool:
-    return not rep.products or product in rep.products
+_OF_STATUS: CodeArray = np.array(
+    [
+        {RepStatus.LEFT: Exclusion.LEFT, RepStatus.PAUSED: Exclusion.PAUSED}.get(
+            status, Exclusion.ELIGIBLE
+        )
+        for status in STATUSES
+    ],
+    dtype=np.uint8,
+)
 
 
 def _bar(
-    codes: CodeArray,
-    wanted: Sequence[str | None],
-    reps: Sequence[RepAttributes],
-    allows: Callable[[RepAttributes, str], bool],
-    code: Exclusion,
+    codes: CodeArray, wanted: Sequence[str | None], by: Declared, code: Exclusion
 ) -> None:
-    """Write ``code`` where a still eligible rep does not allow the lead's value."""
+    """Write ``code`` where a still eligible rep does not take the lead's value."""
     place: dict[str, int] = {}
     row = np.array(
-        [-1 if not w else place.setdefault(w, len(place)) for w in wanted],
+        [-1 if not one else place.setdefault(one, len(place)) for one in wanted],
         dtype=np.int64,
     )
-    if not place or not reps:
+    if not place or not codes.size:
         return
-    refused = np.array(
-        [[not allows(rep, value) for rep in reps] for value in place], dtype=np.bool_
-    )
+    refused = ~np.array([by.allow(value) for value in place], dtype=np.bool_)
     known = row >= 0
     part = codes[known]
     part[refused[row[known]] & (part == Exclusion.ELIGIBLE)] = code

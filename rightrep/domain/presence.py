@@ -1,61 +1,33 @@
 """Since when a rep has been taking leads, and on which days of the month."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
+from typing import TypeVar
 
-from rightrep.domain.days import day_bounds, local_day, zone_of
+import numpy as np
+from numpy.typing import NDArray
+
+from rightrep.domain.days import day_bounds, local_day
 from rightrep.domain.rep import Leave, RepStatus
 
 StatusChange = tuple[datetime, RepStatus]
+Limits = TypeVar("Limits", int, NDArray[np.int64])
 
 
-def back_since(
-    joined_at: datetime,
-    changes: Sequence[StatusChange],
-    leave: Sequence[Leave],
-    *,
-    zone: str,
-    at: datetime,
-) -> datetime:
-    """Since when the rep has taken leads without a break: joined, resumed or returned.
+def active_since(joined_at: datetime, changes: Sequence[StatusChange]) -> datetime:
+    """Since when the rep has been active, leave left out: joined, or resumed last.
 
     Args:
         joined_at: When the rep was first known.
         changes: Since when the rep had each status, oldest first.
-        leave: Days away.
-        zone: IANA zone of the rep.
-        at: Now; what is later is not looked at.
-
-    Returns:
-        At most ``at``.
     """
-    since = joined_at
-    was_active = True
+    since, was_active = joined_at, True
     for changed_at, status in changes:
-        if changed_at > at:
-            break
         is_active = status is RepStatus.ACTIVE
         if is_active and not was_active:
             since = max(since, changed_at)
         was_active = is_active
-    here = zone_of(zone)
-    for away in leave:
-        back = datetime.combine(away.last + timedelta(days=1), time(), here)
-        if since < back <= at:
-            since = back
-    return min(since, at)
-
-
-def settled_share(since: datetime, at: datetime, settling_days: float) -> float:
-    """How far a rep has settled in after joining or coming back; in [0, 1].
-
-    Args:
-        since: Since when the rep has taken leads.
-        at: Now.
-        settling_days: Days it takes; 0 settles everybody at once.
-    """
-    days = (at - since) / timedelta(days=1)
-    return min(1.0, days / settling_days) if settling_days > 0 else 1.0
+    return since
 
 
 def present_days(
@@ -103,13 +75,13 @@ def month_of(day: date) -> tuple[date, int]:
     return first, (following - first).days
 
 
-def even_allowance(limit: int, day: date) -> int:
+def even_allowance(limit: Limits, day: date) -> Limits:
     """Leads of a monthly limit that may be given up to the end of a day, spread evenly.
 
     The month's last day allows the whole limit, so what was not used is not lost.
 
     Args:
-        limit: Leads per month.
+        limit: Leads per month, of one rep or of each.
         day: The local day.
     """
     n_days = month_of(day)[1]

@@ -14,7 +14,7 @@ import numpy as np
 from rightrep.domain.candidates import (
     EVERYBODY,
     Candidates,
-    Roster,
+    Staff,
     candidates_of,
 )
 from rightrep.domain.conditions import ALWAYS, Condition
@@ -178,23 +178,23 @@ def match_rules(rules: Sequence[Rule], leads: LeadTable) -> IntArray:
     return rule
 
 
-def route(rules: Sequence[Rule], leads: LeadTable, roster: Roster) -> Routed:
+def route(rules: Sequence[Rule], leads: LeadTable, staff: Staff) -> Routed:
     """Which rule decides each lead, and who its candidates are.
 
     Args:
         rules: In order.
         leads: The leads.
-        roster: The reps.
+        staff: The reps.
     """
     rule = match_rules(rules, leads)
-    grid = np.zeros((leads.n_leads, len(roster.entries)), dtype=np.bool_)
+    grid = np.zeros((leads.n_leads, len(staff.entries)), dtype=np.bool_)
     for place, each in enumerate(rules):
         chosen = np.flatnonzero(rule == place)
         if chosen.size:
             wanted = each.candidates
             if isinstance(each.choice, Fixed):
                 wanted = Candidates(reps=(each.choice.rep_id,))
-            grid[chosen] = candidates_of(wanted, leads, chosen, roster)
+            grid[chosen] = candidates_of(wanted, leads, chosen, staff)
     return Routed(rule, grid)
 
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
 
+import numpy as np
 from sqlalchemy import CursorResult, RowMapping, bindparam, func, select
 
 from rightrep.calendars import calendar_of
-from rightrep.domain.eligibility import RosterEntry
-from rightrep.domain.hours import EVERY_WEEK
+from rightrep.domain.hours import EVERY_WEEK, Calendar
 from rightrep.domain.ids import RepId
 from rightrep.domain.pools import limited
-from rightrep.domain.presence import StatusChange, month_of
+from rightrep.domain.presence import StatusChange, active_since, month_of
 from rightrep.domain.rep import (
     Leave,
     Rep,
@@ -22,13 +22,23 @@ from rightrep.domain.rep import (
     RepVersion,
     Shift,
 )
+from rightrep.domain.roster import (
+    NEVER,
+    UNLIMITED,
+    IntArray,
+    Roster,
+    Team,
+    back_since,
+    micros,
+)
 from rightrep.errors import NotFound
 from rightrep.store.guard import of_tenant
-from rightrep.store.known_reps import KeptReps, KnownRep
+from rightrep.store.known_reps import KeptReps, KnownReps
 from rightrep.store.pools import pools_in_force
 from rightrep.store.schema import rep_day, rep_load, rep_versions, reps
 from rightrep.store.session import ReadSession, WriteSession
 from rightrep.store.sets import any_of, batches
+from rightrep.store.types import in_micros
 from rightrep.store.versions import add_versions, in_force
 
 _PLAIN = (
@@ -184,7 +194,7 @@ def roster(
     local_day: date,
     zone: str = "UTC",
     calendar: str | None = None,
-) -> list[RosterEntry]:
+) -> Roster:
     """Every rep who is known at ``as_of``, with the present load, by id.
 
     Holding limits are those in force: a rep without one has the lowest of their pools.
@@ -196,53 +206,72 @@ def roster(
         zone: IANA zone of reps that have none of their own.
         calendar: Code of the holidays of reps that have none of their own.
     """
-    rows = session.execute(_LOAD, {"local_day": local_day})
-    load = {row.rep_id: (row.held, row.last_given_at, row.taken) for row in rows}
-    pools = pools_in_force(session)
-    known = _known(session, as_of)
-    monthly: dict[RepId, int] = {}
-    if any(rep.attributes.intake_per_month is not None for rep in known):
-        monthly = taken_since(session, month_of(local_day)[0])
-    entries = []
-    for rep in known:
-        what = rep.attributes
-        held, last_given_at, taken = load.get(rep.rep_id, _NOTHING)
-        since = rep.since(what.time_zone or zone, as_of)
-        given_at = max(since, last_given_at or since)
-        code = what.calendar or calendar
-        entries.append(
-            RosterEntry(
-                rep_id=rep.rep_id,
-                attributes=limited(what, pools) if pools else what,
-                held=held,
-                taken_today=taken or 0,
-                taken_this_month=monthly.get(rep.rep_id, 0),
-                waited_seconds=max(0.0, (as_of - given_at).total_seconds()),
-                joined_at=rep.created_at,
-                back_since=since,
-                calendar=calendar_of(code, local_day) if code else EVERY_WEEK,
-            )
-        )
-    return entries
+    known = known_reps(session, as_of, local_day, zone=zone, calendar=calendar)
+    team = known.team
+    rows = session.execute(_LOAD, {"local_day": local_day}).cursor.fetchall()
+    held, given_at, taken = _in_place(rows, team)
+    monthly = np.zeros(len(team.rep_ids), dtype=np.int64)
+    if (team.intake_per_month < UNLIMITED).any():
+        month = taken_since(session, month_of(local_day)[0])
+        monthly = np.array([month.get(rep_id, 0) for rep_id in team.rep_ids], np.int64)
+    since = back_since(team, known.started, as_of)
+    idle = micros(as_of) - np.maximum(since, given_at)
+    return Roster(
+        team=team,
+        held=held,
+        taken_today=taken,
+        taken_this_month=monthly,
+        waited=np.maximum(idle, 0) / 1e6,
+        back_since=since,
+    )
 
 
-def _known(session: ReadSession, as_of: datetime) -> list[KnownRep]:
+def _in_place(rows: Sequence[Sequence[Any]], team: Team) -> IntArray:
+    """Rows of ``_LOAD`` as columns, in the order of the team; int64 (3, n_reps)."""
+    if [row[0] for row in rows] != list(team.rep_ids):
+        found = {row[0]: row for row in rows}
+        nothing = (None, 0, NEVER, 0)
+        rows = [found.get(rep_id, nothing) for rep_id in team.rep_ids]
+    numbers = np.array([row[1:] for row in rows], dtype=np.int64)
+    return numbers.reshape(len(rows), 3).T
+
+
+def known_reps(
+    session: ReadSession,
+    as_of: datetime,
+    local_day: date,
+    *,
+    zone: str,
+    calendar: str | None,
+) -> KnownReps:
     """Every rep as known at ``as_of``, by id; kept while nothing changes."""
     kept = KeptReps(session, as_of)
-    known = kept.get()
+    terms = (zone, calendar, local_day.year)
+    known = kept.get(terms)
     if known is None:
+        pools = tuple(pools_in_force(session))
+        found = list_reps(session, as_of=as_of)
         changes = status_changes(session, as_of=as_of)
-        known = [
-            KnownRep(
-                rep.rep_id,
-                rep.created_at,
-                rep.attributes,
-                tuple(changes.get(rep.rep_id, ())),
-            )
-            for rep in list_reps(session, as_of=as_of)
+        team = Team.of(
+            [rep.rep_id for rep in found],
+            [limited(rep.attributes, pools) for rep in found],
+            joined_at=[rep.created_at for rep in found],
+            calendars=[
+                _calendar(rep.attributes.calendar or calendar, local_day)
+                for rep in found
+            ],
+            zone=zone,
+        )
+        started = [
+            active_since(rep.created_at, changes.get(rep.rep_id, ())) for rep in found
         ]
-        kept.keep(known)
+        known = KnownReps(team, pools, np.array(list(map(micros, started)), np.int64))
+        kept.keep(terms, known)
     return known
+
+
+def _calendar(code: str | None, day: date) -> Calendar:
+    return calendar_of(code, day) if code else EVERY_WEEK
 
 
 def status_changes(
@@ -308,9 +337,6 @@ def _attributes(row: RowMapping) -> RepAttributes:
     )
 
 
-_NOTHING = (0, None, None)
-"""Load of a rep who never had a lead."""
-
 _ALL = (
     select(reps.c.rep_id, reps.c.name, reps.c.created_at)
     .where(of_tenant(reps))
@@ -326,7 +352,10 @@ _VERSIONS = (
 )
 _LOAD = (
     select(
-        rep_load.c.rep_id, rep_load.c.held, rep_load.c.last_given_at, rep_day.c.taken
+        rep_load.c.rep_id,
+        rep_load.c.held,
+        func.coalesce(in_micros(rep_load.c.last_given_at), NEVER),
+        func.coalesce(rep_day.c.taken, 0),
     )
     .outerjoin_from(
         rep_load,
@@ -339,6 +368,7 @@ _LOAD = (
         ),
     )
     .where(of_tenant(rep_load))
+    .order_by(rep_load.c.rep_id)
 )
 _TAKEN = (
     select(rep_day.c.rep_id, func.sum(rep_day.c.taken).label("taken"))

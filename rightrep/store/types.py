@@ -6,6 +6,9 @@ from typing import Any
 import orjson
 from sqlalchemy import JSON, BigInteger, Dialect, String, Text
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -66,6 +69,28 @@ class UtcDateTime(TypeDecorator[datetime]):
         if isinstance(value, int):
             return from_micros(value)
         return value if value is None else value.astimezone(UTC)
+
+
+class in_micros(FunctionElement[int]):  # noqa: N801 - reads as a function
+    """An instant as whole microseconds since 1970, for columns read as numbers."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(in_micros, "sqlite")
+def _sqlite_micros(element: in_micros, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    return compiler.process(element.clauses, **options)
+
+
+@compiles(in_micros, "postgresql")
+def _postgresql_micros(
+    element: in_micros,
+    compiler: SQLCompiler,
+    **options: Any,  # noqa: ANN401
+) -> str:
+    at = compiler.process(element.clauses, **options)
+    return f"(extract(epoch FROM {at}) * 1000000)::bigint"
 
 
 def Key() -> TypeEngine[str]:  # noqa: N802 - reads as a type in a column

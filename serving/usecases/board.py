@@ -10,12 +10,12 @@ from datetime import datetime
 
 from rightrep.domain.days import local_day
 from rightrep.domain.decision import Decision
-from rightrep.domain.eligibility import RosterEntry
 from rightrep.domain.hours import on_leave
 from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.lead import LeadKind
 from rightrep.domain.plan import LineState, PlanRep, StoredPlan
 from rightrep.domain.rep import RepStatus
+from rightrep.domain.roster import RosterEntry
 from rightrep.domain.routing import Objective
 from rightrep.domain.tenant import Tenant
 from rightrep.store import plans

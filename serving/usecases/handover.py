@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from optimizer.problem import UNASSIGNED
-from rightrep.domain.eligibility import RosterEntry, exclusions
+from rightrep.domain.eligibility import exclusions
 from rightrep.domain.handover import (
     Handover,
     HandoverLine,
@@ -21,6 +21,7 @@ from rightrep.domain.handover import (
 from rightrep.domain.ids import LeadId, RepId, TenantId, new_id
 from rightrep.domain.lead import Scalar
 from rightrep.domain.rep import RepStatus
+from rightrep.domain.roster import Roster, RosterEntry
 from rightrep.errors import InvalidInput, NotFound
 from rightrep.store import handover as stored
 from rightrep.store import leads, ownership, reps
@@ -152,10 +153,10 @@ def keep_handover(session: WriteSession, made: MadeHandover) -> None:
 def among(situation: Situation, targets: Iterable[RepId]) -> Situation:
     """A situation with these reps alone, and as a handover looks at them."""
     wanted = set(targets)
-    roster = [_heir(one) for one in situation.roster if one.rep_id in wanted]
+    heirs = [_heir(one) for one in situation.roster if one.rep_id in wanted]
+    roster = Roster.of(heirs, zone=situation.tenant.time_zone)
     rules = replace(situation.routing.eligibility, within_hours=None)
-    zone = situation.tenant.time_zone
-    codes = exclusions(situation.columns, roster, rules, zone=zone, at=situation.at)
+    codes = exclusions(situation.columns, roster, rules, at=situation.at)
     # A lottery is to learn from leads that come, not from customers who stay.
     routing = replace(situation.routing, eligibility=rules, exploration_share=0.0)
     return replace(situation, roster=roster, codes=codes, routing=routing)

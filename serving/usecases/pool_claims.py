@@ -15,7 +15,6 @@ from rightrep.domain.eligibility import (
     CodeArray,
     Exclusion,
     LeadColumns,
-    RosterEntry,
     exclusions,
 )
 from rightrep.domain.ids import DecisionId, LeadId, RepId, new_id
@@ -24,6 +23,7 @@ from rightrep.domain.ownership import OwnershipKind
 from rightrep.domain.pools import Pool, limited, place_of
 from rightrep.domain.protection import NEVER, as_datetime, as_instants
 from rightrep.domain.rep import RepAttributes
+from rightrep.domain.roster import Roster, RosterEntry
 from rightrep.domain.routing import Routing
 from rightrep.domain.tenant import Tenant
 from rightrep.errors import CapacityReached, Conflict, NotClaimable, NotFound
@@ -137,8 +137,8 @@ class Claimant:
         routing = Routing.of(self.tenant.settings)
         rules = replace(routing.eligibility, within_hours=None)
         entry = RosterEntry(rep_id=self.rep_id, attributes=rep)
-        zone = self.tenant.time_zone
-        return exclusions(columns, [entry], rules, zone=zone, at=self.at)[:, 0]
+        alone = Roster.of([entry], zone=self.tenant.time_zone)
+        return exclusions(columns, alone, rules, at=self.at)[:, 0]
 
     def require_here(self, codes: CodeArray) -> None:
         """Refuse a rep who left, is paused or on leave.

@@ -18,9 +18,10 @@ from optimizer.futures import LookAhead, Periods, price_window
 from optimizer.optimum import solve
 from optimizer.problem import FloatArray, IntArray
 from rightrep.domain.days import local_day
-from rightrep.domain.eligibility import Exclusion, RosterEntry
+from rightrep.domain.eligibility import Exclusion
 from rightrep.domain.ids import TenantId
 from rightrep.domain.recurrence import next_multiple
+from rightrep.domain.roster import UNLIMITED, Roster
 from rightrep.domain.routing import Routing
 from rightrep.store import bulk, jobs, leads, prices
 from rightrep.store.prices import PriceList
@@ -149,26 +150,17 @@ def expiry(
     return min(window_end, published_at + timedelta(minutes=minutes))
 
 
-def window_slots(
-    roster: Sequence[RosterEntry], *, at: datetime, end: datetime, zone: str
-) -> IntArray:
+def window_slots(roster: Roster, *, at: datetime, end: datetime, zone: str) -> IntArray:
     """Leads each rep may still take before a window ends; int64 (n_reps,).
 
     Every local day that begins until then brings its intake; the holding limit stands.
     """
     days = (local_day(end - timedelta(microseconds=1), zone) - local_day(at, zone)).days
-    return np.array([_slots(entry, days) for entry in roster], dtype=np.int64)
-
-
-def _slots(entry: RosterEntry, new_days: int) -> int:
-    what, unlimited = entry.attributes, 1 << 40
-    room = today = unlimited
-    if what.holding_limit is not None:
-        room = max(0, what.holding_limit - entry.held)
-    if what.intake_per_day is not None:
-        left = max(0, what.intake_per_day - entry.taken_today)
-        today = left + what.intake_per_day * new_days
-    return min(room, today)
+    team = roster.team
+    room = np.maximum(team.holding_limit - roster.held, 0)
+    left = np.maximum(team.intake_per_day - roster.taken_today, 0)
+    slots = np.minimum(room, left + team.intake_per_day * days)
+    return np.where(slots > UNLIMITED // 2, UNLIMITED, slots)
 
 
 def _read(session: ReadSession, at: datetime) -> _Seen | None:

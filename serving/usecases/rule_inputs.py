@@ -8,7 +8,6 @@ import numpy as np
 
 from optimizer.problem import UNASSIGNED, BoolArray, FloatArray, IntArray
 from rightrep.domain.days import local_day
-from rightrep.domain.eligibility import RosterEntry
 from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.lead import Lead, Scalar
 from rightrep.domain.lead_table import (
@@ -26,6 +25,7 @@ from rightrep.domain.presence import (
     month_so_far,
     present_days,
 )
+from rightrep.domain.roster import UNLIMITED, Roster
 from rightrep.domain.tenant import Tenant
 from rightrep.errors import InvalidInput
 from rightrep.store import rule_facts
@@ -147,7 +147,7 @@ class Past:
 
 def read_past(
     session: ReadSession,
-    roster: Sequence[RosterEntry],
+    roster: Roster,
     *,
     tenant: Tenant,
     at: datetime,
@@ -176,12 +176,12 @@ def read_past(
         given[j] = [taken.get((entry.rep_id, day), 0) for day in ends]
         joined_at, mine = entry.joined_at or at, changes.get(entry.rep_id, ())
         present[j] = present_days(joined_at, mine, entry.attributes.leave, ends)
-    place = {entry.rep_id: j for j, entry in enumerate(roster)}
+    place = roster.team.place
     return Past(
         settled=settled,
         given=given,
         present=present,
-        even_slots=np.array([_even_slots(entry, today) for entry in roster]),
+        even_slots=_even_slots(roster, today),
         win_rate=win_rate,
         previous_rep=np.array(
             [place.get(rep, UNASSIGNED) if rep else UNASSIGNED for rep in previous],
@@ -190,8 +190,7 @@ def read_past(
     )
 
 
-def _even_slots(entry: RosterEntry, today: date) -> float:
-    limit = entry.attributes.intake_per_month
-    if limit is None:
-        return np.inf
-    return max(0, even_allowance(limit, today) - entry.taken_this_month)
+def _even_slots(roster: Roster, today: date) -> FloatArray:
+    limit = roster.team.intake_per_month
+    left = np.maximum(even_allowance(limit, today) - roster.taken_this_month, 0)
+    return np.where(limit < UNLIMITED, left, np.inf)

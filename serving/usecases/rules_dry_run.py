@@ -13,12 +13,13 @@ from enum import StrEnum
 
 import numpy as np
 
-from optimizer.problem import FloatArray, IntArray, Problem
+from optimizer.problem import FloatArray, Problem
 from rightrep.domain.days import day_bounds, local_day
 from rightrep.domain.eligibility import Exclusion, exclusions
 from rightrep.domain.ids import LeadId, RepId, TenantId
 from rightrep.domain.lead import LeadAttributes
 from rightrep.domain.presence import month_of
+from rightrep.domain.roster import Roster, micros
 from rightrep.domain.rule_sets import ByHand, RuleSet, ToPool
 from rightrep.errors import InvalidInput
 from rightrep.store import leads as lead_store
@@ -43,7 +44,6 @@ MOST_DAYS = 31
 MOST_LEADS = 2_000
 _A_MOMENT = 1e-5
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
-_UNLIMITED = np.int64(1) << 40
 
 
 class Fate(StrEnum):
@@ -260,20 +260,17 @@ def _morning(
     held = rule_facts.held_at(session, start)
     given = rule_facts.last_given_at(session, start)
     month = rule_facts.given_on_days(session, month_of(day)[0], day - timedelta(days=1))
-    roster = []
-    for entry in team:
-        since = max(entry.back_since or at, given.get(entry.rep_id, _EVER))
-        roster.append(
-            replace(
-                entry,
-                held=held.get(entry.rep_id, 0),
-                taken_today=0,
-                taken_this_month=sum(
-                    count for (rep, _), count in month.items() if rep == entry.rep_id
-                ),
-                waited_seconds=max(0.0, (at - since).total_seconds()),
-            )
-        )
+    taken: Counter[RepId] = Counter()
+    for (rep, _), count in month.items():
+        taken[rep] += count
+    last = [micros(given.get(rep, _EVER)) for rep in team.rep_ids]
+    roster = replace(
+        team,
+        held=np.array([held.get(rep, 0) for rep in team.rep_ids], np.int64),
+        taken_today=np.zeros(len(team), np.int64),
+        taken_this_month=np.array([taken[rep] for rep in team.rep_ids], np.int64),
+        waited=np.maximum(micros(at) - np.maximum(team.back_since, last), 0) / 1e6,
+    )
     columns = replace(
         situation.columns,
         language=[lead.attributes.language for lead in found],
@@ -295,10 +292,9 @@ class _Replay:
         self, situation: Situation, ruling: Ruling, value: FloatArray | None
     ) -> None:
         self._situation, self._ruling, self._value = situation, ruling, value
-        self._roster = list(situation.roster)
-        self._given = np.zeros(len(self._roster), dtype=np.int64)
-        waited = np.array([entry.waited_seconds for entry in self._roster])
-        self._last = situation.at.timestamp() - waited
+        self._morning = situation.roster
+        self._given = np.zeros(len(situation.roster), dtype=np.int64)
+        self._last = situation.at.timestamp() - situation.roster.waited
         morning = ruling.past.given.copy()
         morning[:, -1:] = 0
         self._past = replace(ruling.past, given=morning)
@@ -323,8 +319,9 @@ class _Replay:
             return Told(fate, rule.name, None, None, why or "")
         if group.policy in NEEDS_MODEL and self._value is None:
             group = replace(group, policy=FALLBACK)
-        slots = self._slots()
-        problem = self._problem(i, at, slots)
+        roster = self._roster()
+        slots = roster.open_slots
+        problem = self._problem(i, at, roster)
         alone = replace(group, leads=np.ones(1, dtype=np.bool_))
         past = replace(self._past, previous_rep=self._past.previous_rep[[i]])
         seen = as_seen(problem, alone, past, slots + self._given, before=self._given)
@@ -334,46 +331,42 @@ class _Replay:
             return Told(Fate.NOBODY, rule.name, None, None, reason)
         chosen = ranked.reps[0]
         self._take(chosen, at)
-        rep_id = self._roster[chosen].rep_id
+        rep_id = roster.rep_ids[chosen]
         return Told(Fate.ASSIGNED, rule.name, rep_id, ranked.told, rule.reason)
 
-    def _problem(self, i: int, at: datetime, slots: IntArray) -> Problem:
+    def _roster(self) -> Roster:
+        """The reps with what they were given in the morning and since."""
+        morning, given = self._morning, self._given
+        return replace(
+            morning,
+            held=morning.held + given,
+            taken_today=morning.taken_today + given,
+            taken_this_month=morning.taken_this_month + given,
+        )
+
+    def _problem(self, i: int, at: datetime, roster: Roster) -> Problem:
         situation, rule = self._situation, self._ruling.rule_of(i)
         rules = situation.routing.eligibility
         codes = exclusions(
             rows_of(situation.columns, np.array([i])),
-            self._roster,
+            roster,
             rules if rule is None else rule.constraints.applied(rules),
-            zone=situation.tenant.time_zone,
             at=at,
         )
         candidates = self._ruling.routed.candidates[[i]]
-        n_reps = len(self._roster)
+        n_reps = len(roster)
         return Problem(
             np.ones((1, n_reps)) if self._value is None else self._value[[i]],
             (codes == Exclusion.ELIGIBLE) & candidates,
-            np.minimum(slots, 1),
+            np.minimum(roster.open_slots, 1),
             np.zeros(n_reps, dtype=np.int64),
-            load=np.array([entry.held for entry in self._roster], dtype=np.int64),
-            weight=np.array([entry.attributes.weight for entry in self._roster]),
+            load=roster.held,
+            weight=roster.team.weight,
             waited=at.timestamp() - self._last,
             seed=int(situation.lead_ids[i].replace("-", "")[-12:], 16),
         )
 
-    def _slots(self) -> IntArray:
-        rooms = [entry.open_slots for entry in self._roster]
-        return np.array(
-            [_UNLIMITED if room is None else room for room in rooms], dtype=np.int64
-        )
-
     def _take(self, chosen: int, at: datetime) -> None:
-        entry = self._roster[chosen]
-        self._roster[chosen] = replace(
-            entry,
-            held=entry.held + 1,
-            taken_today=entry.taken_today + 1,
-            taken_this_month=entry.taken_this_month + 1,
-        )
         self._given[chosen] += 1
         # Behind everybody, those as well who joined after the lead had come.
         self._last[chosen] = max(at.timestamp(), self._last.max() + _A_MOMENT)

@@ -13,7 +13,7 @@ import numpy as np
 
 from optimizer.over_time import credit_over_days, head_start
 from optimizer.problem import BoolArray, IntArray, Problem
-from rightrep.domain.candidates import Roster
+from rightrep.domain.candidates import Staff
 from rightrep.domain.conditions import fields_of
 from rightrep.domain.days import local_day
 from rightrep.domain.eligibility import CodeArray, Exclusion, LeadColumns, exclusions
@@ -127,7 +127,7 @@ def rule_on(
         previous=previous,
         each_at=each_at,
     )
-    roster = Roster(entries, local_day(at, tenant.time_zone), rates)
+    staff = Staff(entries, local_day(at, tenant.time_zone), rates)
     past = read_past(
         session,
         entries,
@@ -137,7 +137,7 @@ def rule_on(
         win_rate=rates.overall,
         previous=[previous.get(lead_id) for lead_id in situation.lead_ids],
     )
-    ruling = Ruling(rule_set, route(rules, table, roster), past)
+    ruling = Ruling(rule_set, route(rules, table, staff), past)
     return _codes(situation, ruling), ruling
 
 
@@ -187,7 +187,6 @@ def _codes(situation: Situation, ruling: Ruling) -> CodeArray:
                 rows_of(situation.columns, chosen),
                 situation.roster,
                 rule.constraints.applied(situation.routing.eligibility),
-                zone=situation.tenant.time_zone,
                 at=situation.at,
             )
     outside = (codes == Exclusion.ELIGIBLE) & ~ruling.routed.candidates

@@ -10,10 +10,10 @@ from datetime import datetime
 import structlog
 
 from optimizer.problem import UNASSIGNED
-from rightrep.domain.eligibility import RosterEntry
 from rightrep.domain.handover import HandoverRules, why_nobody
 from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.rep import RepStatus
+from rightrep.domain.roster import Roster, RosterEntry
 from rightrep.errors import Conflict, InvalidInput, NotFound
 from rightrep.store import outbox
 from rightrep.store.identities import cluster_of, customers_of_leads
@@ -132,7 +132,8 @@ def _choose(
     if not team:
         return None, (f"Nobody is in the service team {rules.service_team!r}.",)
     served = customers_served(session)
-    roster = [_by_customers(entry, served, found.at) for entry in found.roster]
+    entries = [_by_customers(entry, served, found.at) for entry in found.roster]
+    roster = Roster.of(entries, zone=found.tenant.time_zone)
     situation = among(replace(found, roster=roster), team)
     chosen = choose_batch(situation, None, policy=rules.service_policy, seed=0)
     j = int(chosen.plan.rep_of[0])

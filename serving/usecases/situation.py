@@ -5,7 +5,7 @@ Batch plans and one lead now look at the same situation, so they are one policy.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 
 import numpy as np
@@ -18,13 +18,12 @@ from rightrep.domain.eligibility import (
     CodeArray,
     Exclusion,
     LeadColumns,
-    RosterEntry,
     exclusions,
 )
 from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.lead import Lead
 from rightrep.domain.ownership import OwnershipKind
-from rightrep.domain.presence import settled_share
+from rightrep.domain.roster import Roster
 from rightrep.domain.routing import Objective, Routing
 from rightrep.domain.tenant import Tenant
 from rightrep.store import leads, ownership, reps
@@ -33,7 +32,6 @@ from rightrep.store.tenants import get_tenant
 from serving.usecases.advice import Scores
 from serving.usecases.pool_cooling import cooling_reps
 
-_UNLIMITED = np.int64(1) << 40
 _DAY = 86_400.0
 NO_LEADS = LeadColumns(lead_id=(), language=(), region=(), product=())
 
@@ -58,7 +56,7 @@ class Situation:
     tenant: Tenant
     routing: Routing
     leads: Sequence[Lead]
-    roster: Sequence[RosterEntry]
+    roster: Roster
     codes: CodeArray
     waiting_days: FloatArray | None = None
     columns: LeadColumns = NO_LEADS
@@ -68,41 +66,30 @@ class Situation:
         """Ids of the leads, in order."""
         return [lead.lead_id for lead in self.leads]
 
-    @cached_property
-    def rep_ids(self) -> list[RepId]:
+    @property
+    def rep_ids(self) -> tuple[RepId, ...]:
         """Ids of the reps, in order."""
-        return [entry.rep_id for entry in self.roster]
+        return self.roster.rep_ids
 
     @cached_property
     def eligible(self) -> NDArray[np.bool_]:
         """Pairs that may be; bool (n_leads, n_reps)."""
         return np.asarray(self.codes == Exclusion.ELIGIBLE)
 
-    @cached_property
+    @property
     def open_slots(self) -> NDArray[np.int64]:
         """Leads each rep may still take; int64 (n_reps,)."""
-        slots = (entry.open_slots for entry in self.roster)
-        open_slots = [_UNLIMITED if one is None else one for one in slots]
-        return np.array(open_slots, dtype=np.int64)
+        return self.roster.open_slots
 
-    @cached_property
+    @property
     def waited(self) -> FloatArray:
         """Seconds since each rep was last given a lead; float64 (n_reps,)."""
-        return np.array([entry.waited_seconds for entry in self.roster])
+        return self.roster.waited
 
-    @cached_property
+    @property
     def settled(self) -> FloatArray:
         """How far each rep has settled in; float64 (n_reps,), in [0, 1]."""
-        since, days = [e.back_since for e in self.roster], self.routing.settling_days
-        settled = self.at - timedelta(days=days)
-        return np.array(
-            [
-                # Nearly everybody has: to compare takes a tenth of the division.
-                1.0 if at is None or at <= settled else settled_share(at, self.at, days)
-                for at in since
-            ],
-            dtype=np.float64,
-        )
+        return self.roster.settled(self.at, self.routing.settling_days)
 
     @property
     def waiting_weight(self) -> FloatArray:
@@ -147,9 +134,7 @@ def read_situation(
         if barred is None
         else [(i, *one) for i in range(len(found)) for one in barred.items()],
     )
-    codes = exclusions(
-        columns, roster, routing.eligibility, zone=tenant.time_zone, at=at
-    )
+    codes = exclusions(columns, roster, routing.eligibility, at=at)
     waiting = _waiting_days(session, found, at) if routing.waiting_gain else None
     return Situation(at, tenant, routing, found, roster, codes, waiting, columns)
 
@@ -178,8 +163,7 @@ def problem_of(
 ) -> Problem:
     """The situation as arrays."""
     n_leads, n_reps = situation.codes.shape
-    load = np.array([entry.held for entry in situation.roster], dtype=np.int64)
-    weight = np.array([entry.attributes.weight for entry in situation.roster])
+    load, weight = situation.roster.held, situation.roster.team.weight
     return Problem(
         value_of(situation, scores),
         situation.eligible,

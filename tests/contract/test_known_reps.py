@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 
-from rightrep.domain.eligibility import RosterEntry
 from rightrep.domain.ids import RepId, TenantId
 from rightrep.domain.rep import Leave, Rep, RepAttributes, RepStatus
+from rightrep.domain.roster import RosterEntry
 from rightrep.store.engine import Store
 from rightrep.store.reps import roster, upsert_reps
 
@@ -37,7 +37,9 @@ def rep(status: RepStatus, leave: Sequence[Leave] = ()) -> Rep:
     return Rep(rep_id=RepId("ann"), name="Ann", created_at=NOON, attributes=what)
 
 
-def seen(store: Store, at: datetime, tenant_id: TenantId = ACME) -> list[RosterEntry]:
+def seen(
+    store: Store, at: datetime, tenant_id: TenantId = ACME
+) -> Sequence[RosterEntry]:
     with store.read(tenant_id) as session:
         return roster(session, as_of=at, local_day=at.date())
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from rightrep.domain.candidates import (
     Candidates,
     Match,
-    Roster,
     Skill,
+    Staff,
     WinRate,
     WinRates,
 )
@@ -26,11 +26,11 @@ from rightrep.domain.conditions import (
     Not,
     Range,
 )
-from rightrep.domain.eligibility import RosterEntry
 from rightrep.domain.ids import RepId
 from rightrep.domain.lead import Scalar
 from rightrep.domain.lead_table import Coded, LeadTable
 from rightrep.domain.rep import RepAttributes, RepStatus
+from rightrep.domain.roster import RosterEntry
 from rightrep.domain.rule_sets import NO_RULE, ByPolicy, Change, Rule, compare, route
 
 NOW = datetime(2026, 3, 2, 4, tzinfo=UTC)
@@ -125,7 +125,7 @@ RATES = WinRates(
     np.array([0.2, 0.4, 0.9, 0.3]),
     {"region": {"south": np.array([0.5, 0.1, 0.9, 0.5])}},
 )
-ROSTER = Roster(REPS, date(2026, 3, 2), RATES)
+ROSTER = Staff(REPS, date(2026, 3, 2), RATES)
 
 
 @given(rows=leads, made=rules)

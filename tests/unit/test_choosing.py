@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from optimizer.problem import UNASSIGNED
-from rightrep.domain.eligibility import Exclusion, RosterEntry
+from rightrep.domain.eligibility import Exclusion
 from rightrep.domain.ids import LeadId, RepId, TenantId
 from rightrep.domain.lead import Lead, LeadAttributes
 from rightrep.domain.rep import RepAttributes
+from rightrep.domain.roster import Roster, RosterEntry
 from rightrep.domain.routing import Routing
 from rightrep.domain.tenant import Tenant
 from rightrep.errors import InvalidInput
@@ -35,10 +36,12 @@ def situation(n_leads: int, n_reps: int, **routing: object) -> Situation:
             )
             for i in range(n_leads)
         ],
-        roster=[
-            RosterEntry(rep_id=RepId(f"r{j}"), attributes=RepAttributes())
-            for j in range(n_reps)
-        ],
+        roster=Roster.of(
+            [
+                RosterEntry(rep_id=RepId(f"r{j}"), attributes=RepAttributes())
+                for j in range(n_reps)
+            ]
+        ),
         codes=np.zeros((n_leads, n_reps), dtype=np.uint8),
     )
 

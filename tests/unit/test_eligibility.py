@@ -13,12 +13,12 @@ from rightrep.domain.eligibility import (
     EligibilityRules,
     Exclusion,
     LeadColumns,
-    RosterEntry,
     exclusions,
 )
 from rightrep.domain.hours import next_working_instant, works_within
 from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.rep import Leave, RepAttributes, RepStatus, Shift
+from rightrep.domain.roster import UNLIMITED, Roster, RosterEntry
 
 MONDAY_NOON_SHANGHAI = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 SHANGHAI = "Asia/Shanghai"
@@ -45,7 +45,8 @@ def leads(*rows: tuple[str | None, str | None, str | None]) -> LeadColumns:
 
 def code(rep: RosterEntry, rules: EligibilityRules, **lead: str) -> Exclusion:
     one = leads((lead.get("language"), lead.get("region"), lead.get("product")))
-    grid = exclusions(one, [rep], rules, zone=SHANGHAI, at=MONDAY_NOON_SHANGHAI)
+    alone = Roster.of([rep], zone=SHANGHAI)
+    grid = exclusions(one, alone, rules, at=MONDAY_NOON_SHANGHAI)
     return Exclusion(int(grid[0, 0]))
 
 
@@ -106,9 +107,8 @@ def test_a_refused_pair_is_barred_for_that_lead_only() -> None:
         barred=[(1, RepId("r"), Exclusion.DECLINED)],
     )
 
-    grid = exclusions(
-        columns, [entry()], EligibilityRules(), zone=SHANGHAI, at=MONDAY_NOON_SHANGHAI
-    )
+    alone = Roster.of([entry()], zone=SHANGHAI)
+    grid = exclusions(columns, alone, EligibilityRules(), at=MONDAY_NOON_SHANGHAI)
 
     assert grid.tolist() == [[Exclusion.ELIGIBLE], [Exclusion.DECLINED]]
 
@@ -118,9 +118,15 @@ def test_every_code_has_a_sentence() -> None:
 
 
 def test_open_slots_are_the_tighter_of_both_limits() -> None:
-    assert entry(holding_limit=15, held=4, intake_per_day=5, taken=2).open_slots == 3
-    assert entry(holding_limit=3, held=9).open_slots == 0
-    assert entry().open_slots is None
+    roster = Roster.of(
+        [
+            entry(holding_limit=15, held=4, intake_per_day=5, taken=2),
+            entry(holding_limit=3, held=9),
+            entry(held=7),
+        ]
+    )
+
+    assert roster.open_slots.tolist() == [3, 0, UNLIMITED]
 
 
 words = st.sampled_from([None, "zh", "en", "de"])
@@ -143,13 +149,13 @@ def test_one_lead_is_the_same_rule_on_one_row(
     rows: list[tuple[str | None, str | None, str | None]], reps: list[RosterEntry]
 ) -> None:
     rules = EligibilityRules(territory=True)
-    at = MONDAY_NOON_SHANGHAI
+    at, roster = MONDAY_NOON_SHANGHAI, Roster.of(reps, zone=SHANGHAI)
 
-    grid = exclusions(leads(*rows), reps, rules, zone=SHANGHAI, at=at)
+    grid = exclusions(leads(*rows), roster, rules, at=at)
 
     assert grid.shape == (len(rows), len(reps))
     for i, row in enumerate(rows):
-        one = exclusions(leads(row), reps, rules, zone=SHANGHAI, at=at)
+        one = exclusions(leads(row), roster, rules, at=at)
         np.testing.assert_array_equal(grid[i], one[0])
 
 

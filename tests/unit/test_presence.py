@@ -3,23 +3,23 @@
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rightrep.calendars import calendar_of, require_calendar
-from rightrep.domain.eligibility import RosterEntry
 from rightrep.domain.hours import EVERY_WEEK, next_working_instant, works_within
 from rightrep.domain.ids import RepId
 from rightrep.domain.presence import (
-    back_since,
+    active_since,
     even_allowance,
     month_of,
     month_so_far,
     present_days,
-    settled_share,
 )
 from rightrep.domain.rep import Leave, RepAttributes, RepStatus, Shift
+from rightrep.domain.roster import Roster, RosterEntry, back_since, micros
 from rightrep.errors import InvalidInput
 
 SHANGHAI = "Asia/Shanghai"
@@ -135,7 +135,12 @@ NOW = datetime(2026, 3, 2, 4, tzinfo=UTC)
 def since(
     *changes: tuple[datetime, RepStatus], leave: tuple[Leave, ...] = ()
 ) -> datetime:
-    return back_since(JOINED, changes, leave, zone=SHANGHAI, at=NOW)
+    """As a roster has it."""
+    rep = RosterEntry(rep_id=RepId("r"), attributes=RepAttributes(leave=leave))
+    team = Roster.of([rep], zone=SHANGHAI).team
+    active = np.array([micros(active_since(JOINED, changes))])
+    (found,) = back_since(team, active, NOW).tolist()
+    return datetime.fromtimestamp(found / 1e6, UTC)
 
 
 def test_a_rep_is_back_since_joining_resuming_or_the_day_after_leave() -> None:
@@ -151,10 +156,19 @@ def test_a_rep_is_back_since_joining_resuming_or_the_day_after_leave() -> None:
 
 
 def test_settling_in_takes_the_days_it_takes() -> None:
-    assert settled_share(NOW, NOW, 30) == 0.0
-    assert settled_share(NOW - timedelta(days=15), NOW, 30) == 0.5
-    assert settled_share(NOW - timedelta(days=90), NOW, 30) == 1.0
-    assert settled_share(NOW, NOW, 0) == 1.0
+    roster = Roster.of(
+        [
+            RosterEntry(
+                rep_id=RepId(str(days)),
+                attributes=RepAttributes(),
+                back_since=NOW - timedelta(days=days),
+            )
+            for days in (0, 15, 90)
+        ]
+    )
+
+    assert roster.settled(NOW, 30).tolist() == [0.0, 0.5, 1.0]
+    assert roster.settled(NOW, 0).tolist() == [1.0, 1.0, 1.0]
 
 
 def test_a_rep_was_there_on_the_days_that_ended_so() -> None:
@@ -194,4 +208,4 @@ def test_the_month_is_a_limit_like_the_others() -> None:
         taken_this_month=8,
     )
 
-    assert entry.open_slots == 2
+    assert Roster.of([entry]).open_slots.tolist() == [2]
