@@ -332,7 +332,7 @@ def assign(
     if proposal.reason is not None:
         return None
     for chosen in proposal.ranking:
-        attributes = situation.roster[chosen].attributes
+        attributes = situation.roster.attributes[chosen]
         decision = proposal.decision(chosen, at=at, actor=actor)
         try:
             take_lead(

@@ -136,7 +136,7 @@ def _give(
     options = [
         proposal.decision(j, at=at, actor=actor, cause=Cause.RECYCLE) for j in ranking
     ]
-    attributes = {j: situation.roster[j].attributes for j in ranking}
+    attributes = {j: situation.roster.attributes[j] for j in ranking}
     with context.store.write(tenant_id) as session:
         ours = lock_whole(session, [lead_id])
         leads = private_leads(session, pools, ours, as_of=at)

@@ -101,7 +101,7 @@ def _give(
     at: datetime,
     actor: str,
 ) -> None:
-    attributes = situation.roster[situation.rep_ids.index(owner)].attributes
+    attributes = situation.roster.attributes[situation.roster.team.place[owner]]
     decision = Decision(
         decision_id=DecisionId(new_id(at)),
         lead_id=situation.lead_ids[0],
