@@ -14,10 +14,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.common import Figure, Row, options, publish
-from experiments.bucketing import split_slots
 from optimizer.policies import POLICIES
 from optimizer.problem import UNASSIGNED, FloatArray, IntArray, Problem
 from rightrep.domain.experiment import Arm
+from rightrep.domain.slots import split_slots
 
 REPS = 12
 SLOTS = (1, 2, 3, 5, 10, 20)
@@ -69,7 +69,8 @@ def _row(slots: int, days: int) -> Row:
         treated = rng.random(len(value)) < 0.5
         open_slots = np.full(REPS, slots, dtype=np.int64)
         keys = [f"rep {j} day {day}" for j in range(REPS)]
-        split = split_slots(open_slots, ARMS, keys, salt="bias")
+        shares = [arm.share for arm in ARMS]
+        split = split_slots(open_slots, shares, keys, salt="bias")
         seed = int(rng.integers(1 << 60))
         worlds = (
             (value, value, open_slots, open_slots),

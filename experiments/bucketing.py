@@ -1,4 +1,4 @@
-"""Which arm a unit belongs to, and which slots: salted hashes, before any outcome.
+"""Which arm a unit belongs to: salted hashes, before any outcome.
 
 A unit's arm depends on its name and the experiment's salt alone, so it is the same in
 every process, however often it is asked, and nobody can aim at it. Slices of time flip
@@ -9,8 +9,6 @@ within pairs of days, so that each arm has as many Mondays at nine as the other.
 ...         Arm(arm="treatment", policy="optimal", share=0.5)]
 >>> arms_of_units(["lead-1", "lead-2", "lead-3"], arms, salt="spring").tolist()
 [1, 0, 0]
->>> split_slots(np.array([4, 5]), arms, ["Wang", "Li"], salt="spring").tolist()
-[[2, 2], [3, 2]]
 """
 
 from collections.abc import Sequence
@@ -95,32 +93,6 @@ def pair_of_slice(name: str) -> str:
 
 def _ordinal(name: str) -> int:
     return date.fromisoformat(name[:10]).toordinal()
-
-
-def split_slots(
-    slots: IntArray, arms: Sequence[Arm], keys: Sequence[str], *, salt: str
-) -> IntArray:
-    """Each rep's slots shared between the arms, odd ones by lot.
-
-    Systematic rounding: an arm gets its share of the slots on average exactly, and
-    never a whole slot more or less than that.
-
-    Args:
-        slots: Open slots of each rep; int64 (n_reps,), at least 0.
-        arms: The arms with their shares.
-        keys: What the lot is drawn for: the rep and the local day; n_reps entries.
-        salt: The experiment's salt.
-
-    Returns:
-        int64 (n_reps, n_arms); each row adds up to the rep's slots.
-    """
-    shares = np.array([arm.share for arm in arms])
-    ends = slots[:, None] * np.cumsum(shares / shares.sum())[None, :]
-    ends[:, -1] = slots
-    lot = np.array([lottery_draw(key, f"{salt}\x00slots") for key in keys])
-    upto = np.floor(ends + lot[:, None]).astype(np.int64)
-    upto[:, -1] = slots
-    return np.asarray(np.diff(upto, axis=1, prepend=0))
 
 
 def in_holdout(units: Sequence[str], share: float, *, salt: str) -> NDArray[np.bool_]:

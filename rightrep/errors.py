@@ -83,7 +83,8 @@ class CapacityReached(Conflict):
 
     Attributes:
         rep_id: The rep.
-        limit: The limit that was reached: "holding", "intake", "month" or "claims".
+        limit: The limit that was reached: "holding", "intake", "month", "claims", or
+            "arm", the slots of the lead's arm.
     """
 
     def __init__(self, *, rep_id: str, limit: str) -> None:

@@ -1,7 +1,8 @@
 """Taking leads: capacity is reserved in the database, whoever else is asking.
 
 A lead goes to one rep, and no rep goes over a limit: a holding limit, and an intake per
-local day and per month of such days. The caller owns the transaction.
+local day and per month of such days; while an experiment runs, no arm goes over its
+part of a rep's slots. The caller owns the transaction.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +17,9 @@ from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.ownership import OwnershipKind
 from rightrep.domain.presence import month_of
 from rightrep.domain.rep import RepAttributes
+from rightrep.domain.slots import SlotSplit
 from rightrep.errors import AlreadyOwned, CapacityReached, Conflict, NotFound
+from rightrep.store.arm_slots import NO_ARMS, ArmRooms, arm_rooms, count_gifts
 from rightrep.store.decisions import log_decisions
 from rightrep.store.exclusions import Exclusions
 from rightrep.store.guard import of_tenant
@@ -72,6 +75,7 @@ def take_lead(
     local_day: date,
     kind: OwnershipKind = OwnershipKind.ASSIGNED,
     exclusions: Exclusions | None = None,
+    split: SlotSplit | None = None,
 ) -> None:
     """Carry out one decision: slot, owner, event and decision, or nothing at all.
 
@@ -82,10 +86,11 @@ def take_lead(
         local_day: Day of the tenant's zone whose intake it uses up.
         kind: ``ASSIGNED``, or ``CLAIMED`` when the rep took it.
         exclusions: Codes of this one decision.
+        split: How slots are shared between arms, or None.
 
     Raises:
         AlreadyOwned: Somebody has the lead.
-        CapacityReached: The rep has no slot left.
+        CapacityReached: The rep has no slot left, or the decision's arm has none.
         NotFound: There is no such lead or rep.
     """
     # A refusal gives back its locks with the savepoint, so that the caller may try
@@ -98,6 +103,7 @@ def take_lead(
             local_day=local_day,
             kind=kind,
             exclusions=exclusions,
+            split=split,
         )
         if returned:
             raise returned[0].why
@@ -111,6 +117,7 @@ def take_leads(
     local_day: date,
     kind: OwnershipKind = OwnershipKind.ASSIGNED,
     exclusions: Exclusions | None = None,
+    split: SlotSplit | None = None,
 ) -> list[Returned]:
     """Carry out a whole plan: every decision that still can be, in the order given.
 
@@ -121,27 +128,31 @@ def take_leads(
         local_day: Day of the tenant's zone whose intake they use up.
         kind: ``ASSIGNED``, or ``CLAIMED`` when reps took them.
         exclusions: Codes of each decision, in the same order.
+        split: How slots are shared between arms, or None.
 
     Returns:
         The decisions that could not be carried out, and why; the rest stands.
     """
     states = lock_leads(session, (decision.lead_id for decision in made))
     rooms = _lock_rooms(session, {d.rep_id for d in made}, limits, local_day)
+    arms = _lock_arms(session, split, rooms, local_day)
     given: dict[LeadId, RepId] = {}
     returned: list[Returned] = []
     carried: list[int] = []
     for place, decision in enumerate(made):
-        why = _refusal(decision, states, rooms, given)
+        why = _refusal(decision, states, rooms, given, arms)
         if why is not None:
             returned.append(Returned(decision, why))
             continue
         rooms[decision.rep_id].take()
+        arms.take(decision)
         given[decision.lead_id] = decision.rep_id
         carried.append(place)
     if exclusions is not None:
         exclusions = Exclusions(exclusions.reps, exclusions.codes[carried])
     stands = [made[place] for place in carried]
     log_decisions(session, stands, exclusions=exclusions)
+    count_gifts(session, stands, exclusions, split=split, day=local_day)
     apply(session, states, [_taking(d, states, kind, local_day) for d in stands])
     return returned
 
@@ -156,6 +167,7 @@ def pass_on(
     cause: str,
     is_taken_back: bool = False,
     exclusions: Exclusions | None = None,
+    split: SlotSplit | None = None,
 ) -> Decision:
     """Give an owned lead to the first of several other reps who has a slot.
 
@@ -169,6 +181,7 @@ def pass_on(
         is_taken_back: Whether the lead goes back to the public pool on the way
             (``RECYCLED``, then ``ASSIGNED``) or is handed over (``TRANSFERRED``).
         exclusions: Codes of this one lead.
+        split: How slots are shared between arms, or None.
 
     Returns:
         The option that was carried out.
@@ -189,8 +202,10 @@ def pass_on(
     # The present owner too: loads are locked in one order, whoever gives to whom.
     reps = {state.owner, *(decision.rep_id for decision in options)}
     rooms = _lock_rooms(session, reps, limits, local_day)
-    chosen = _first_open(options, state, rooms)
+    arms = _lock_arms(session, split, rooms, local_day)
+    chosen = _first_open(options, state, rooms, arms)
     log_decisions(session, [chosen], exclusions=exclusions)
+    count_gifts(session, [chosen], exclusions, split=split, day=local_day)
     passing = _passing(chosen, state, local_day, cause, is_taken_back=is_taken_back)
     apply(session, states, passing)
     return chosen
@@ -208,6 +223,11 @@ class _Room:
         self.holding -= 1
         self.intake -= 1
         self.month -= 1
+
+    @property
+    def open(self) -> float:
+        """Leads the rep may still take."""
+        return max(0.0, min(self.holding, self.intake, self.month))
 
 
 def _left(limit: int | None, used: int) -> float:
@@ -242,11 +262,25 @@ def _lock_rooms(
     return rooms
 
 
+def _lock_arms(
+    session: WriteSession,
+    split: SlotSplit | None,
+    rooms: Mapping[RepId, _Room],
+    local_day: date,
+) -> ArmRooms:
+    """Slots left of each arm, of reps whose loads are locked."""
+    if split is None:
+        return NO_ARMS
+    room = {rep_id: found.open for rep_id, found in rooms.items()}
+    return arm_rooms(session, split, room, local_day)
+
+
 def _refusal(
     decision: Decision,
     states: Mapping[LeadId, Owned],
     rooms: Mapping[RepId, _Room],
     given: Mapping[LeadId, RepId],
+    arms: ArmRooms,
 ) -> Refused | None:
     lead_id, rep_id = decision.lead_id, decision.rep_id
     if lead_id not in states:
@@ -262,11 +296,16 @@ def _refusal(
         return CapacityReached(rep_id=rep_id, limit="intake")
     if rooms[rep_id].month < 1:
         return CapacityReached(rep_id=rep_id, limit="month")
+    if arms.is_full(decision):
+        return CapacityReached(rep_id=rep_id, limit="arm")
     return None
 
 
 def _first_open(
-    options: Sequence[Decision], state: Owned, rooms: Mapping[RepId, _Room]
+    options: Sequence[Decision],
+    state: Owned,
+    rooms: Mapping[RepId, _Room],
+    arms: ArmRooms,
 ) -> Decision:
     refused: list[Refused] = []
     for decision in options:
@@ -281,6 +320,8 @@ def _first_open(
             refused.append(CapacityReached(rep_id=rep_id, limit="intake"))
         elif rooms[rep_id].month < 1:
             refused.append(CapacityReached(rep_id=rep_id, limit="month"))
+        elif arms.is_full(decision):
+            refused.append(CapacityReached(rep_id=rep_id, limit="arm"))
         else:
             return decision
     raise refused[0]

@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 import rightrep.store.schema_alarms
+import rightrep.store.schema_arms
 import rightrep.store.schema_duplicates
 import rightrep.store.schema_followup
 import rightrep.store.schema_handover

@@ -8,12 +8,15 @@ from collections import Counter
 import pytest
 from sqlalchemy import func, select
 
+from rightrep.store.arm_slots import given_by_arms
 from rightrep.store.engine import Store
+from rightrep.store.experiments import create_experiment
 from rightrep.store.guard import of_tenant
 from rightrep.store.projection import rebuild_projection
 from rightrep.store.reps import roster
 from rightrep.store.schema import decisions, ownership, ownership_events
 from rightrep.store.session import ReadSession
+from tests.contract.test_ops_experiments import SPRING
 from tests.contract.test_store_ownership import projection
 from tests.store_records import ACME, TODAY, add_leads, add_reps, add_tenant, at
 
@@ -90,3 +93,31 @@ def test_capacity_and_single_ownership_hold_between_processes(
         assert done["intake"] > 0
     else:
         assert done["given back"] > 0
+
+
+def test_no_arm_goes_over_its_slots_between_processes(
+    store: Store, store_url: str
+) -> None:
+    prepare(store, leads=120, reps=8)
+    with store.write(ACME) as session:
+        create_experiment(session, SPRING)
+
+    done = race(store_url, "arms")
+
+    with store.read(ACME) as session:
+        gave = given_by_arms(session, ["spring"], first=TODAY, last=TODAY)
+        logged = session.execute(
+            select(decisions.c.arm, decisions.c.rep_id, func.count().label("given"))
+            .where(of_tenant(decisions))
+            .group_by(decisions.c.arm, decisions.c.rep_id)
+        )
+        counted = {(row.arm, row.rep_id): row.given for row in logged}
+    assert counted == {
+        (arm.arm, rep): given
+        for arm, by_rep in gave.items()
+        for (rep, _), given in by_rep.items()
+    }
+    # Every slot was wanted by more than one process, and odd ones there are none.
+    assert set(counted.values()) == {INTAKE // 2}
+    assert len(counted) == 2 * 8
+    assert done["arm"] > 0

@@ -15,7 +15,6 @@ from experiments.bucketing import (
     in_holdout,
     pair_of_slice,
     slice_of,
-    split_slots,
     team_day,
 )
 from experiments.srm import srm
@@ -50,28 +49,6 @@ def test_arms_have_their_shares_and_experiments_are_independent() -> None:
     other = arms_of_units(names, arms(0.2, 0.3, 0.5), salt="other")
     assert np.bincount(one) / 20_000 == pytest.approx([0.2, 0.3, 0.5], abs=0.012)
     assert np.mean(other[one == 2] == 2) == pytest.approx(0.5, abs=0.02)
-
-
-@given(
-    st.lists(st.integers(0, 40), min_size=1, max_size=20),
-    st.sampled_from([(0.5, 0.5), (0.1, 0.9), (0.25, 0.25, 0.5)]),
-    st.text(max_size=6),
-)
-def test_slots_are_shared_out_whole_and_none_is_lost(
-    slots: list[int], shares: tuple[float, ...], salt: str
-) -> None:
-    keys = [f"rep {k}" for k in range(len(slots))]
-    split = split_slots(np.array(slots), arms(*shares), keys, salt=salt)
-    exact = np.array(slots)[:, None] * np.array(shares)
-    assert split.sum(axis=1).tolist() == slots
-    assert (split >= np.floor(exact - 1e-9)).all()
-    assert (split <= np.ceil(exact + 1e-9)).all()
-
-
-def test_an_odd_slot_goes_to_each_arm_as_often_as_its_share() -> None:
-    keys = [f"Wang {day}" for day in range(8_000)]
-    split = split_slots(np.full(8_000, 1), arms(0.3, 0.7), keys, salt="odd")
-    assert split.mean(axis=0) == pytest.approx([0.3, 0.7], abs=0.02)
 
 
 @given(st.dates(date(2020, 1, 1), date(2030, 1, 1)), st.integers(0, 23), st.text())
