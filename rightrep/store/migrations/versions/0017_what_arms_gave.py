@@ -1,6 +1,6 @@
 """what arms gave.
 
-Follows: 0015
+Follows: 0016
 """
 
 import sqlalchemy as sa
@@ -8,8 +8,8 @@ from alembic import op
 
 from rightrep.store import types
 
-revision = '0016'
-down_revision = '0015'
+revision = '0017'
+down_revision = '0016'
 branch_labels = None
 depends_on = None
 
