@@ -20,6 +20,9 @@ CREDIT_TIE = 1e-9
 FAR = np.int64(2**62)
 """Length of a path that does not exist."""
 
+DRAWN_AMONG, HAD_TURN = 1, 2
+"""What a lot in turn saw of a rep who was open to the lead."""
+
 
 @njit(cache=True, nogil=True)
 def give_in_turn(
@@ -265,6 +268,7 @@ def give_by_chance(
 def give_in_turn_by_lot(
     eligible: BoolArray,
     open_slots: IntArray,
+    had_turn: BoolArray,
     draw: FloatArray,
     rep_of: IntArray,
     propensity: FloatArray,
@@ -279,13 +283,14 @@ def give_in_turn_by_lot(
     Args:
         eligible: Allowed pairs; bool (n_leads, n_reps).
         open_slots: Slots left per rep; int64 (n_reps,), modified in place.
+        had_turn: Reps who have had their turn in the present cycle; bool (n_reps,),
+            modified in place.
         draw: One uniform number per lead; float64 (n_leads,), in [0, 1).
         rep_of: Written in place; int64 (n_leads,), -1 where nobody is open.
         propensity: Written in place; float64 (n_leads,), one over the number of reps
             drawn from; NaN where nobody is open.
     """
     n_leads, n_reps = eligible.shape
-    had_turn = np.zeros(n_reps, np.bool_)
     open_to = np.empty(n_reps, np.int64)
     for i in range(n_leads):
         n_open = 0
@@ -305,6 +310,43 @@ def give_in_turn_by_lot(
             chosen = open_to[int(draw[i] * n_open)]
             rep_of[i] = chosen
             propensity[i] = 1.0 / n_open
+            open_slots[chosen] -= 1
+            had_turn[chosen] = True
+
+
+@njit(cache=True, nogil=True)
+def look_at_turns(
+    eligible: BoolArray,
+    open_slots: IntArray,
+    had_turn: BoolArray,
+    rep_of: IntArray,
+    seen: NDArray[np.uint8],
+) -> None:
+    """What ``give_in_turn_by_lot`` saw at each draw, from whom it gave the leads.
+
+    Args:
+        eligible: Allowed pairs; bool (n_leads, n_reps).
+        open_slots: Slots left per rep before; int64 (n_reps,), modified in place.
+        had_turn: Reps who had had their turn before; bool (n_reps,), modified in place.
+        rep_of: Whom it gave the leads; int64 (n_leads,), -1 where nobody was open.
+        seen: Written in place; uint8 (n_leads, n_reps): ``DRAWN_AMONG``, ``HAD_TURN``,
+            or 0 where the rep was not open to the lead.
+    """
+    n_leads, n_reps = eligible.shape
+    for i in range(n_leads):
+        n_waiting = 0
+        for j in range(n_reps):
+            seen[i, j] = 0
+            if eligible[i, j] and open_slots[j] > 0:
+                seen[i, j] = HAD_TURN if had_turn[j] else DRAWN_AMONG
+                n_waiting += not had_turn[j]
+        if n_waiting == 0:
+            for j in range(n_reps):
+                if seen[i, j] == HAD_TURN:
+                    seen[i, j] = DRAWN_AMONG
+                    had_turn[j] = False
+        chosen = rep_of[i]
+        if chosen >= 0:
             open_slots[chosen] -= 1
             had_turn[chosen] = True
 

@@ -14,11 +14,19 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from optimizer import kernels
 from optimizer.optimum import solve
 from optimizer.over_time import keep_previous, left_over
-from optimizer.problem import UNASSIGNED, FloatArray, IntArray, Plan, Problem
+from optimizer.problem import (
+    UNASSIGNED,
+    BoolArray,
+    FloatArray,
+    IntArray,
+    Plan,
+    Problem,
+)
 
 Policy = Callable[[Problem], Plan]
 """A rule from problem to plan."""
@@ -41,13 +49,39 @@ def round_robin_lot(problem: Problem) -> Plan:
     """Round robin whose order within each cycle is drawn by lot; propensities logged.
 
     Each lead draws among the reps open to it who have not had their turn in this
-    cycle; when all of them have, a new cycle begins for them.
+    cycle; when all of them have, a new cycle begins for them. ``Problem.had_turn`` is
+    where the cycle stands before.
     """
     rep_of, propensity = _blank(problem), np.empty(problem.n_leads)
     kernels.give_in_turn_by_lot(
-        problem.eligible, problem.capacity.copy(), _draws(problem), rep_of, propensity
+        problem.eligible,
+        problem.capacity.copy(),
+        _had_turn(problem),
+        _draws(problem),
+        rep_of,
+        propensity,
     )
     return Plan(rep_of, propensity)
+
+
+def look_at_turns(problem: Problem, plan: Plan) -> tuple[NDArray[np.uint8], BoolArray]:
+    """What ``round_robin_lot`` saw at each draw, and where its cycle stands after.
+
+    Args:
+        problem: What it shared out.
+        plan: How.
+
+    Returns:
+        ``kernels.DRAWN_AMONG`` for those it drew among, ``kernels.HAD_TURN`` for those
+        who were open and had had their turn, else 0; uint8 (n_leads, n_reps). And who
+        has had their turn now; bool (n_reps,).
+    """
+    seen = np.empty(problem.eligible.shape, dtype=np.uint8)
+    had_turn = _had_turn(problem)
+    kernels.look_at_turns(
+        problem.eligible, problem.capacity.copy(), had_turn, plan.rep_of, seen
+    )
+    return seen, had_turn
 
 
 def random(problem: Problem) -> Plan:
@@ -200,6 +234,12 @@ def _load(problem: Problem) -> IntArray:
 def _head_start(problem: Problem) -> IntArray:
     start = problem.head_start
     return np.zeros(problem.n_reps, np.int64) if start is None else start
+
+
+def _had_turn(problem: Problem) -> BoolArray:
+    """A copy that a kernel may write to."""
+    had = problem.had_turn
+    return np.zeros(problem.n_reps, np.bool_) if had is None else had.copy()
 
 
 def _weight(problem: Problem) -> FloatArray:

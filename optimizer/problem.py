@@ -38,6 +38,8 @@ class Problem:
             float64 (n_reps,). ``weighted`` takes it in place of the load.
         head_start: Leads counted on top of each rep's load, so that who joined or came
             back starts at the group's level; int64 (n_reps,).
+        had_turn: Reps who have had their turn in the cycle of a round robin by lot;
+            bool (n_reps,).
         seed: Seed of every draw a policy makes.
 
     Raises:
@@ -57,6 +59,7 @@ class Problem:
     quality: FloatArray | None = field(default=None, kw_only=True)
     credit: FloatArray | None = field(default=None, kw_only=True)
     head_start: IntArray | None = field(default=None, kw_only=True)
+    had_turn: BoolArray | None = field(default=None, kw_only=True)
     seed: int = field(default=0, kw_only=True)
 
     @property
@@ -109,6 +112,7 @@ class Problem:
         self._column("quality", np.float64, self.n_leads, low=0.0, high=1.0)
         self._column("credit", np.float64, self.n_reps, low=None)
         self._column("head_start", np.int64, self.n_reps, low=0)
+        self._column("had_turn", np.bool_, self.n_reps, low=None)
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)

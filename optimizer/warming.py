@@ -16,7 +16,7 @@ from optimizer.forecast import Forecast
 from optimizer.futures import LookAhead, price_futures
 from optimizer.online import draw_lottery
 from optimizer.optimum import solve
-from optimizer.policies import POLICIES
+from optimizer.policies import POLICIES, look_at_turns
 from optimizer.problem import Problem
 from optimizer.shares import Fairness
 from optimizer.visits import EXACT_STOPS, Stops, VisitDay, plan_visits
@@ -40,6 +40,7 @@ def _warm_policies(problem: Problem) -> None:
     ]
     for policy in policies:
         policy(problem)
+    look_at_turns(problem, POLICIES["round_robin_lot"](problem))
 
 
 def _warm_online(problem: Problem) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from optimizer import kernels
-from optimizer.problem import FloatArray, IntArray, Problem
+from optimizer.problem import BoolArray, FloatArray, IntArray, Problem
 from tests.strategies_problem import problems
 
 
@@ -125,22 +125,62 @@ def test_give_by_lot(problem: Problem, seed: int) -> None:
 
 @given(problem=problems(), seed=st.integers(0, 1000))
 def test_give_in_turn_by_lot(problem: Problem, seed: int) -> None:
-    draw = np.random.default_rng(seed).random(problem.n_leads)
+    rng = np.random.default_rng(seed)
+    draw, had_turn = rng.random(problem.n_leads), rng.random(problem.n_reps) < 0.4
     rep_of, propensity = blank(problem), np.empty(problem.n_leads)
+    before, slots = had_turn.copy(), problem.capacity.copy()
 
     kernels.give_in_turn_by_lot(
-        problem.eligible, problem.capacity.copy(), draw, rep_of, propensity
+        problem.eligible, slots, had_turn, draw, rep_of, propensity
     )
 
-    expected = by_lot(problem, draw, cycles=True)
+    expected = by_lot(problem, draw, cycles=True, had_turn=before)
     assert rep_of.tolist() == expected[0]
     assert np.array_equal(propensity, expected[1], equal_nan=True)
 
 
+@given(problem=problems(), seed=st.integers(0, 1000))
+def test_look_at_turns(problem: Problem, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    draw, had_turn = rng.random(problem.n_leads), rng.random(problem.n_reps) < 0.4
+    rep_of, propensity = blank(problem), np.empty(problem.n_leads)
+    before, after = had_turn.copy(), had_turn.copy()
+    seen = np.full(problem.eligible.shape, 9, dtype=np.uint8)
+
+    kernels.give_in_turn_by_lot(
+        problem.eligible, problem.capacity.copy(), after, draw, rep_of, propensity
+    )
+    kernels.look_at_turns(
+        problem.eligible, problem.capacity.copy(), had_turn, rep_of, seen
+    )
+
+    drawn_among = (seen == kernels.DRAWN_AMONG).sum(axis=1)
+    given_to = np.flatnonzero(rep_of >= 0)
+    assert np.array_equal(drawn_among == 0, rep_of < 0)
+    assert np.allclose(1 / drawn_among[given_to], propensity[given_to])
+    assert (seen[given_to, rep_of[given_to]] == kernels.DRAWN_AMONG).all()
+    assert not (seen != 0)[~problem.eligible].any()
+    assert had_turn.tolist() == after.tolist()
+    waits = before.copy()
+    for lead, row in enumerate(seen):
+        drawn = row == kernels.DRAWN_AMONG
+        assert not (drawn & waits).any() or not (row == kernels.HAD_TURN).any()
+        waits[drawn] = False
+        if rep_of[lead] >= 0:
+            waits[rep_of[lead]] = True
+    assert waits.tolist() == after.tolist()
+
+
 def by_lot(
-    problem: Problem, draw: FloatArray, *, cycles: bool
+    problem: Problem,
+    draw: FloatArray,
+    *,
+    cycles: bool,
+    had_turn: BoolArray | None = None,
 ) -> tuple[list[int], list[float]]:
-    slots, had_turn = problem.capacity.copy(), np.zeros(problem.n_reps, np.bool_)
+    slots = problem.capacity.copy()
+    if had_turn is None:
+        had_turn = np.zeros(problem.n_reps, np.bool_)
     chosen, propensity = [], []
     for lead in range(problem.n_leads):
         reps = np.flatnonzero(problem.eligible[lead] & (slots > 0))
