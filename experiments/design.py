@@ -83,6 +83,10 @@ class Design:
         for name in ("horizon_days", "relative_effect", "n_optimal"):
             if not getattr(self, name) > 0:
                 raise InvalidInput(f"{name} is positive.", field=name)
+        if self.horizon_days > LONGEST_DAYS:
+            raise InvalidInput(
+                "A horizon is three years at most.", field="horizon_days"
+            )
         if self.value_cap is not None and self.value_cap <= 0:
             raise InvalidInput("value_cap is positive.", field="value_cap")
         if self.slice_hours < 1 or 24 % self.slice_hours:

@@ -252,7 +252,7 @@ def _effect(
     se = float(np.sqrt(max(apart, 0.0)))
     wide = float(widening(n, alpha=alpha, n_optimal=n_opt))
     fixed = float(student.isf(alpha / 2, means.df)) * se
-    always = wide * se if se > 0 else (0.0 if np.isfinite(wide) else np.inf)
+    always = _half(wide, se)
     relative, low, high = _relative(means, wide)
     arms = moments.n.reshape(-1, 2).sum(axis=0)
     return Effect(
@@ -275,6 +275,11 @@ def _effect(
     )
 
 
+def _half(wide: float, se: float) -> float:
+    """Half an interval's width, where either may be 0 or infinite."""
+    return wide * se if se > 0 else (0.0 if np.isfinite(wide) else np.inf)
+
+
 def _relative(means: _Means, wide: float) -> tuple[float, float, float]:
     """The effect over the control's mean; the interval is that of the log ratio."""
     control, treatment = means.control, means.treatment
@@ -287,7 +292,7 @@ def _relative(means: _Means, wide: float) -> tuple[float, float, float]:
         + means.var_treatment / treatment**2
         - 2 * means.covariance / (control * treatment)
     )
-    half = wide * np.sqrt(max(spread, 0.0))
+    half = _half(wide, float(np.sqrt(max(spread, 0.0))))
     ratio = treatment / control
     return ratio - 1, ratio * float(np.exp(-half)) - 1, ratio * float(np.exp(half)) - 1
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from experiments.design import Design, Metric
 from experiments.effects import (
     CONTROL,
+    FEWEST_PER_CELL,
     TREATMENT,
     Effect,
     effect_of_clusters,
@@ -113,6 +114,8 @@ class Report:
         srm: Whether the arms have their planned sizes.
         naive: Difference of the arms' means with nothing taken into account, for the
             main metric; NaN without leads.
+        naive_relative: The same over the control's mean; NaN where that is not
+            positive.
         n_waiting: Leads whose horizon has not passed.
         top_share: The money's part that the top won leads bring; NaN without money.
     """
@@ -123,6 +126,7 @@ class Report:
     guardrails: Sequence[Guardrail]
     srm: Srm
     naive: float
+    naive_relative: float
     n_waiting: int
     top_share: float
 
@@ -163,6 +167,7 @@ def report(
     *,
     drawn: IntArray,
     shares: FloatArray,
+    guarded: Observed | None = None,
     n_waiting: int = 0,
 ) -> Report:
     """Work out everything that one day's page shows.
@@ -173,6 +178,8 @@ def report(
         kind: What was randomised.
         drawn: Units drawn for each arm on each day, of any age; int64 (n_days, 2).
         shares: Planned shares of the two arms; float64 (2,).
+        guarded: Leads whose guardrails are known, which is long before their horizon
+            has passed; None takes those of ``observed``.
         n_waiting: Leads whose horizon has not passed.
     """
     sizes = srm(drawn, shares)
@@ -180,6 +187,7 @@ def report(
         Metric.CONVERSIONS: observed.won.astype(np.float64),
         Metric.VALUE: np.minimum(observed.value, design.value_cap or np.inf),
     }
+    base, naive = _naive(observed.arm, values[design.metric])
     effects: dict[Metric, Effect] = {}
     looks: list[Look] = []
     guardrails: list[Guardrail] = []
@@ -187,14 +195,16 @@ def report(
         for metric, value in values.items():
             effects[metric] = _effect(observed, value, design, kind)
         looks = _looks(observed, values[design.metric], design, kind)
-        guardrails = _guardrails(observed, design, kind)
+    if not sizes.mismatch:
+        guardrails = _guardrails(observed if guarded is None else guarded, design, kind)
     return Report(
         metric=design.metric,
         effects=effects,
         looks=looks,
         guardrails=guardrails,
         srm=sizes,
-        naive=_naive(observed.arm, values[design.metric]),
+        naive=naive,
+        naive_relative=naive / base if base > 0 else float("nan"),
         n_waiting=n_waiting,
         top_share=_top_share(observed.value),
     )
@@ -266,13 +276,13 @@ def _where(observed: Observed, chosen: NDArray[np.bool_]) -> Observed:
 
 def _enough(observed: Observed, kind: UnitKind) -> bool:
     """Whether each arm has two independent units."""
-    unit = np.arange(observed.n_leads)
-    if kind is not UnitKind.LEAD:
-        unit = observed.cluster
-    if kind is UnitKind.TIME_SLICE and np.unique(observed.pair).size < 2:
+    if kind is UnitKind.LEAD:
+        return bool((np.bincount(observed.arm, minlength=2) >= FEWEST_PER_CELL).all())
+    if kind is UnitKind.TIME_SLICE and np.unique(observed.pair).size < FEWEST_PER_CELL:
         return False
     return all(
-        np.unique(unit[observed.arm == arm]).size >= 2 for arm in (CONTROL, TREATMENT)
+        np.unique(observed.cluster[observed.arm == arm]).size >= FEWEST_PER_CELL
+        for arm in (CONTROL, TREATMENT)
     )
 
 
@@ -291,10 +301,12 @@ def _guardrails(observed: Observed, design: Design, kind: UnitKind) -> list[Guar
     return found
 
 
-def _naive(arm: IntArray, value: FloatArray) -> float:
+def _naive(arm: IntArray, value: FloatArray) -> tuple[float, float]:
+    """The control's mean, and the treatment's minus it."""
     if not (arm == CONTROL).any() or not (arm == TREATMENT).any():
-        return float("nan")
-    return float(value[arm == TREATMENT].mean() - value[arm == CONTROL].mean())
+        return float("nan"), float("nan")
+    base = float(value[arm == CONTROL].mean())
+    return base, float(value[arm == TREATMENT].mean()) - base
 
 
 def _top_share(value: FloatArray) -> float:

@@ -14,6 +14,7 @@ from serving.commands import (
     data,
     demo,
     duplicates,
+    experiments,
     followup,
     handover,
     health,
@@ -37,6 +38,7 @@ app = typer.Typer(
 for module in (demo, data, duplicates, learn, backtest, share, routing, health, run):
     module.register(app)
 app.add_typer(alarms.app, name="alarms")
+app.add_typer(experiments.app, name="experiment")
 app.add_typer(handover.app, name="handover")
 app.add_typer(followup.app, name="follow-up")
 app.add_typer(keys.app, name="keys")

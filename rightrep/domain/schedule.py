@@ -47,6 +47,7 @@ DEFAULTS: Mapping[str, Recurrence] = {
     "retention": Recurrence(at=time(4)),
     "health": Recurrence(at=time(5)),
     "cheating": Recurrence(at=time(6)),
+    "experiments": Recurrence(at=time(7)),
     "recycle": Recurrence(every_hours=1),
     "follow_up": Recurrence(every_hours=1),
 }

@@ -62,7 +62,7 @@ def read_history(
     """
     until = FOREVER if recorded_until is None else recorded_until
     tables = {name: _read(session, *layout, until) for name, layout in LAYOUTS.items()}
-    tables["merges"] = _read_merges(session, until)
+    tables["merges"] = read_merges(session, until)
     tables["rep_versions"] = _midnight(tables["rep_versions"], "hired_on")
     return _readable(session, tables)
 
@@ -70,9 +70,9 @@ def read_history(
 def _readable(session: ReadSession, tables: dict[str, pa.Table]) -> dict[str, pa.Table]:
     """Money in the tenant's currency, ownership in the order of events."""
     rates = get_rates(session, get_tenant(session).currency)
-    versions = _in_currency(tables["lead_versions"], "budget", "valid_from", rates)
-    tables["lead_versions"] = _in_currency(versions, "deal_value", "valid_from", rates)
-    tables["outcomes"] = _in_currency(tables["outcomes"], "value", "closed_at", rates)
+    versions = in_currency(tables["lead_versions"], "budget", "valid_from", rates)
+    tables["lead_versions"] = in_currency(versions, "deal_value", "valid_from", rates)
+    tables["outcomes"] = in_currency(tables["outcomes"], "value", "closed_at", rates)
     tables["ownership"] = _in_order(tables["ownership"])
     return tables
 
@@ -128,7 +128,7 @@ def open_leads(session: ReadSession, *, as_of: datetime) -> pa.Table:
     table = read_table(session, _OPEN, {**LEAD, **ATTRIBUTES}, {"as_of": as_of})
     rates = get_rates(session, get_tenant(session).currency)
     for name in ("budget", "deal_value"):
-        table = _in_currency(table, name, "valid_from", rates)
+        table = in_currency(table, name, "valid_from", rates)
     return table
 
 
@@ -148,7 +148,8 @@ def _until(
     return query.where(known_at <= bindparam("until", until, known_at.type))
 
 
-def _read_merges(session: ReadSession, until: datetime) -> pa.Table:
+def read_merges(session: ReadSession, until: datetime) -> pa.Table:
+    """Merges of leads that were known at an instant, and when each was undone."""
     table = schema.merges
     undone_at: ColumnElement[datetime | None] = table.c.undone_at
     if until != FOREVER:
@@ -160,8 +161,18 @@ def _read_merges(session: ReadSession, until: datetime) -> pa.Table:
     return read_table(session, _until(query, table.c.merged_at, until), MERGE)
 
 
-def _in_currency(table: pa.Table, name: str, at: str, rates: Rates) -> pa.Table:
-    """``NAME_minor`` and ``NAME_currency`` as one column ``NAME`` of floats."""
+def in_currency(table: pa.Table, name: str, at: str, rates: Rates) -> pa.Table:
+    """``NAME_minor`` and ``NAME_currency`` as one column ``NAME`` of floats.
+
+    Args:
+        table: Rows with an amount.
+        name: Name of the amount.
+        at: Column of instants, whose days' rates count.
+        rates: Rates into the tenant's currency; null where none is known.
+
+    Returns:
+        The table with major units of the tenant's currency.
+    """
     amounts = _major(
         table[f"{name}_minor"], table[f"{name}_currency"], table[at], rates
     )

@@ -5,8 +5,9 @@ treat. At most one experiment runs at a time, and one holdout beside it.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 from sqlalchemy import ColumnElement, insert, select, update
@@ -53,16 +54,32 @@ def create_experiment(session: WriteSession, designed: Experiment) -> None:
     session.execute(insert(arms), rows)
 
 
-def start_experiment(session: WriteSession, name: str, *, at: datetime) -> None:
+def start_experiment(
+    session: WriteSession,
+    name: str,
+    *,
+    at: datetime,
+    design: Mapping[str, Any] | None = None,
+) -> None:
     """Give units to its arms from now on.
+
+    Args:
+        session: The transaction.
+        name: The experiment.
+        at: Now.
+        design: What the start fixes of it, such as the model's version; None leaves it
+            as it was designed.
 
     Raises:
         NotFound: No such experiment.
         Conflict: It has been started before, or another one is running.
     """
+    values: dict[str, object] = {"started_at": at}
+    if design is not None:
+        values["design"] = dict(design)
     try:
         with session.savepoint():
-            _change(session, name, {"started_at": at}, being="ready")
+            _change(session, name, values, being="ready")
     except IntegrityError as error:
         standing = read_experiment(session, name).standing
         running = running_experiments(session)

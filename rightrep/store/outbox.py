@@ -76,6 +76,14 @@ def emit_all(session: WriteSession, told: Sequence[Event], *, at: datetime) -> N
         session.execute(insert(deliveries), due)
 
 
+def was_told(session: ReadSession, type: str, subject: str) -> bool:  # noqa: A002 - as above
+    """Whether an event of this type about this subject was written and is kept."""
+    query = select(events.c.event_id).where(
+        of_tenant(events), events.c.type == type, events.c.subject == subject
+    )
+    return session.execute(query.limit(1)).first() is not None
+
+
 def claim_deliveries(
     session: SystemSession, *, at: datetime, claim_for: timedelta, limit: int
 ) -> list[Delivery]:

@@ -9,6 +9,7 @@ from rightrep.store.session import WriteSession
 from rightrep.store.tenants import get_tenant
 from serving.usecases import (
     cheating,
+    experiment_watch,
     followup,
     handover_moves,
     health,
@@ -35,6 +36,7 @@ def handlers(context: Context) -> Mapping[str, Handler]:
         linking.LINK: lambda task: linking.job(context, task),
         pool_recycling.RECYCLE: lambda task: pool_recycling.job(context, task),
         **cheating.handlers(context),
+        **experiment_watch.handlers(context),
         **followup.handlers(context),
         **handover_moves.handlers(context),
         **health.handlers(context),

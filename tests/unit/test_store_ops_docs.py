@@ -24,6 +24,7 @@ MODULES = (
     "models",
     "rules",
     "experiments",
+    "evidence",
     "erasure",
     "subjects",
     "retention",
