@@ -150,8 +150,7 @@ def list_endpoints(session: ReadSession) -> list[Endpoint]:
 
 def live_endpoints(session: ReadSession) -> list[Endpoint]:
     """Those of the tenant that are sent to."""
-    query = _own().where(endpoints.c.disabled_at.is_(None))
-    return [_endpoint(row) for row in session.execute(query).mappings()]
+    return [_endpoint(row) for row in session.execute(_LIVE).mappings()]
 
 
 def _new_secret() -> str:
@@ -161,6 +160,9 @@ def _new_secret() -> str:
 def _own() -> "Select[Any]":
     shown = (endpoints.c[name] for name in Endpoint.__slots__)
     return select(*shown).where(of_tenant(endpoints))
+
+
+_LIVE = _own().where(endpoints.c.disabled_at.is_(None))
 
 
 def _endpoint(row: RowMapping) -> Endpoint:

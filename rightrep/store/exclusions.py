@@ -58,7 +58,7 @@ def save_roster(session: WriteSession, reps: Sequence[RepId]) -> str:
     """
     version = hashlib.blake2b("\n".join(reps).encode(), digest_size=12).hexdigest()
     session.execute(
-        session.insert(rosters).on_conflict_do_nothing(),
+        session.insert_unless_there(rosters),
         {"roster": version, "rep_ids": list(reps)},
     )
     return version

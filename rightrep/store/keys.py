@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import RowMapping, Select, insert, or_, select, update
+from sqlalchemy import RowMapping, Select, bindparam, insert, or_, select, update
 
 from rightrep.domain.ids import RepId, TenantId, is_id, new_id
 from rightrep.domain.roles import Role
@@ -116,8 +116,7 @@ def find_key(session: SystemReadSession, secret: str, *, at: datetime) -> ApiKey
         NotSignedIn: No such key, or it is expired or revoked.
     """
     wanted = _hash(secret)
-    rows = session.execute(select(api_keys).where(api_keys.c.hash == wanted)).mappings()
-    for row in rows:
+    for row in session.execute(_BY_HASH, {"hash": wanted}).mappings():
         if hmac.compare_digest(row["hash"], wanted) and _is_live(row, at):
             return _key(row)
     raise NotSignedIn("This API key is unknown, expired or revoked.")
@@ -244,3 +243,6 @@ def _require_rep(session: WriteSession, rep_id: RepId) -> None:
     query = select(reps.c.rep_id).where(of_tenant(reps), reps.c.rep_id == rep_id)
     if session.execute(query).first() is None:
         raise NotFound("rep", rep_id)
+
+
+_BY_HASH = select(api_keys).where(api_keys.c.hash == bindparam("hash"))

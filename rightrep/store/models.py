@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, and_, insert, select
+from sqlalchemy import RowMapping, Select, and_, bindparam, insert, select
 
 from rightrep.errors import Conflict, NotFound
 from rightrep.store.guard import of_tenant
@@ -118,18 +118,7 @@ def promote(
 
 def champion(session: ReadSession, *, alias: str = CHAMPION) -> PublishedModel | None:
     """The model in use, in one query; None when there never was one."""
-    to_model = and_(
-        models.c.tenant_id == promotions.c.tenant_id,
-        models.c.version == promotions.c.version,
-    )
-    query = (
-        select(models)
-        .join_from(promotions, models, to_model)
-        .where(of_tenant(promotions), promotions.c.alias == alias)
-        .order_by(promotions.c.move.desc())
-        .limit(1)
-    )
-    row = session.execute(query).mappings().first()
+    row = session.execute(_CHAMPION, {"alias": alias}).mappings().first()
     return None if row is None else _model(row)
 
 
@@ -175,3 +164,19 @@ def _own() -> "Select[Any]":
 
 def _model(row: RowMapping) -> PublishedModel:
     return PublishedModel(**{name: row[name] for name in PublishedModel.__slots__})
+
+
+_CHAMPION = (
+    select(models)
+    .join_from(
+        promotions,
+        models,
+        and_(
+            models.c.tenant_id == promotions.c.tenant_id,
+            models.c.version == promotions.c.version,
+        ),
+    )
+    .where(of_tenant(promotions), promotions.c.alias == bindparam("alias"))
+    .order_by(promotions.c.move.desc())
+    .limit(1)
+)

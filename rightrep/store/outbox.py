@@ -65,7 +65,7 @@ def emit_all(session: WriteSession, told: Sequence[Event], *, at: datetime) -> N
     if not told:
         return
     rows = [{name: getattr(event, name) for name in Event.__slots__} for event in told]
-    session.execute(insert(events), rows)
+    session.execute(_TELL, rows)
     due = [
         _open(endpoint.endpoint_id, event.event_id, at)
         for endpoint in live_endpoints(session)
@@ -73,7 +73,7 @@ def emit_all(session: WriteSession, told: Sequence[Event], *, at: datetime) -> N
         if endpoint.wants(event.type)
     ]
     if due:
-        session.execute(insert(deliveries), due)
+        session.execute(_SEND, due)
 
 
 def was_told(session: ReadSession, type: str, subject: str) -> bool:  # noqa: A002 - as above
@@ -303,3 +303,7 @@ def _delivery(row: RowMapping, at: datetime) -> Delivery:
         event=Event(**{name: row[name] for name in Event.__slots__}),
         attempt=row["attempts"] + 1,
     )
+
+
+_TELL = insert(events)
+_SEND = insert(deliveries)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -29,7 +30,7 @@ from rightrep.domain.ownership import OwnershipKind
 from rightrep.store.guard import of_tenant
 from rightrep.store.rows import insert_new
 from rightrep.store.schema import leads, ownership, ownership_events, rep_day, rep_load
-from rightrep.store.session import WriteSession
+from rightrep.store.session import WriteSession, insert_of
 from rightrep.store.sets import any_of, batches
 
 GIVES_BACK = frozenset(
@@ -190,7 +191,8 @@ class _Tally:
         more = [_day(key, count) for key, count in days if count > 0]
         fewer = [_day(key, count) for key, count in days if count < 0]
         if more:
-            session.execute(_take_more(session), [_plain(row) for row in more])
+            adding = _take_more(is_postgresql=session.is_postgresql)
+            session.execute(adding, [_plain(row) for row in more])
         if fewer:
             session.execute(_TAKE_FEWER, fewer)
 
@@ -204,8 +206,9 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
     return {"rep_id": row["of"], "local_day": row["on"], "taken": row["more"]}
 
 
-def _take_more(session: WriteSession) -> Insert:
-    statement = session.insert(rep_day)
+@cache
+def _take_more(*, is_postgresql: bool) -> Insert:
+    statement = insert_of(rep_day, is_postgresql=is_postgresql)
     return statement.on_conflict_do_update(
         index_elements=list(rep_day.primary_key),
         set_={"taken": rep_day.c.taken + statement.excluded.taken},
@@ -294,16 +297,21 @@ def rebuild_projection(session: WriteSession) -> None:
 def _write_states(
     session: WriteSession, states: Sequence[tuple[LeadId, Owned]]
 ) -> None:
-    statement = session.insert(ownership)
-    statement = statement.on_conflict_do_update(
-        index_elements=list(ownership.primary_key),
-        set_={name: statement.excluded[name] for name in Owned._fields},
-    )
+    statement = _to_state(is_postgresql=session.is_postgresql)
     for batch in batches(states):
         session.execute(
             statement,
             [{"lead_id": lead_id, **state._asdict()} for lead_id, state in batch],
         )
+
+
+@cache
+def _to_state(*, is_postgresql: bool) -> Insert:
+    statement = insert_of(ownership, is_postgresql=is_postgresql)
+    return statement.on_conflict_do_update(
+        index_elements=list(ownership.primary_key),
+        set_={name: statement.excluded[name] for name in Owned._fields},
+    )
 
 
 _NOT_GIVEN = frozenset({OwnershipKind.MERGED, OwnershipKind.UNDONE})

@@ -44,9 +44,7 @@ def insert_new(
             statement = _from_arrays(table, tuple(batch[0]))
             found = session.execute(statement, _columns(table, batch))
         else:
-            keys = list(table.primary_key)
-            values = session.insert(table).on_conflict_do_nothing(index_elements=keys)
-            found = session.execute(values.returning(keys[1]), batch)
+            found = session.execute(session.insert_unless_there(table), batch)
         added |= set(found.scalars())
     return added
 

@@ -99,17 +99,7 @@ def rules_in_force(
         session: Whose.
         as_of: At this instant; now when not given.
     """
-    to_rules = and_(
-        rule_sets.c.tenant_id == rule_set_moves.c.tenant_id,
-        rule_sets.c.version == rule_set_moves.c.version,
-    )
-    query = (
-        select(*_SHOWN)
-        .join_from(rule_set_moves, rule_sets, to_rules)
-        .where(of_tenant(rule_set_moves))
-        .order_by(rule_set_moves.c.move.desc())
-        .limit(1)
-    )
+    query = _IN_FORCE
     if as_of is not None:
         query = query.where(rule_set_moves.c.moved_at <= as_of)
     row = session.execute(query).mappings().first()
@@ -136,6 +126,20 @@ def list_rule_sets(session: ReadSession) -> list[StoredRules]:
 
 
 _SHOWN = tuple(rule_sets.c[name] for name in StoredRules.__slots__)
+_IN_FORCE = (
+    select(*_SHOWN)
+    .join_from(
+        rule_set_moves,
+        rule_sets,
+        and_(
+            rule_sets.c.tenant_id == rule_set_moves.c.tenant_id,
+            rule_sets.c.version == rule_set_moves.c.version,
+        ),
+    )
+    .where(of_tenant(rule_set_moves))
+    .order_by(rule_set_moves.c.move.desc())
+    .limit(1)
+)
 
 
 def _own() -> "Select[Any]":

@@ -81,7 +81,14 @@ class WriteSession(ReadSession):
 
     def insert(self, table: Table) -> "sqlite.Insert | postgresql.Insert":
         """An insert that knows ``on_conflict_do_nothing`` and ``_do_update``."""
-        return _insert(table, is_postgresql=self.is_postgresql)
+        return insert_of(table, is_postgresql=self.is_postgresql)
+
+    def insert_unless_there(self, table: Table) -> Insert:
+        """An insert that leaves rows whose key is there as they are.
+
+        It returns the second column of the key (the first is the tenant) of new rows.
+        """
+        return _insert_unless_there(table, is_postgresql=self.is_postgresql)
 
 
 class SystemReadSession:
@@ -114,8 +121,18 @@ class SystemSession(SystemReadSession):
 
 
 @cache
-def _insert(
+def insert_of(
     table: Table, *, is_postgresql: bool
 ) -> "sqlite.Insert | postgresql.Insert":
-    """Made once per table: its ``excluded`` columns take longer than a small insert."""
+    """An insert of a dialect, made once per table.
+
+    Its ``excluded`` columns take longer than a small insert.
+    """
     return postgresql.insert(table) if is_postgresql else sqlite.insert(table)
+
+
+@cache
+def _insert_unless_there(table: Table, *, is_postgresql: bool) -> Insert:
+    keys = list(table.primary_key)
+    adding = insert_of(table, is_postgresql=is_postgresql)
+    return adding.on_conflict_do_nothing(index_elements=keys).returning(keys[1])
