@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from features.as_of import BoolArray, IntArray, Values, take
 from rightrep.errors import InvalidInput
 
 _FEW = 16
-"""Up to so many texts are looked up one by one, which is quicker then."""
+"""Up to so many texts are read and looked up one by one, which is quicker then."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +31,20 @@ class Coded:
     @classmethod
     def of(cls, texts: Values) -> "Coded":
         """From a column; a missing text is -1."""
+        if isinstance(texts, np.ndarray) and len(texts) <= _FEW:
+            return cls._of_few(texts)
         code, values = pd.factorize(texts)
         return cls(code.astype(np.int64), index_of(values))
+
+    @classmethod
+    def _of_few(cls, texts: NDArray[Any]) -> "Coded":
+        """The same of few rows, at a twentieth of the cost."""
+        place: dict[str, int] = {}
+        code = [
+            -1 if missing else place.setdefault(one, len(place))
+            for one, missing in zip(texts.tolist(), pd.isna(texts), strict=True)
+        ]
+        return cls(np.array(code, dtype=np.int64), _index_of_few(tuple(place)))
 
     def onto(self, texts: pd.Index) -> IntArray:
         """Place of each of our texts in another list of texts, or -1."""
@@ -39,7 +52,10 @@ class Coded:
 
     def is_one_of(self, texts: Sequence[str]) -> BoolArray:
         """Which rows have one of these texts; bool (n_rows,)."""
-        return np.isin(self.code, [c for c in codes_of(self.texts, texts) if c >= 0])
+        # One place more, for what is missing: its code is -1, the last.
+        is_wanted = np.zeros(len(self.texts) + 1, dtype=np.bool_)
+        is_wanted[[code for code in codes_of(self.texts, texts) if code >= 0]] = True
+        return is_wanted[self.code]
 
     def at(self, row: IntArray) -> IntArray:
         """Codes of some rows; -1 where the row is -1 or the text is missing."""
@@ -50,6 +66,12 @@ def index_of(texts: Values | pd.Index) -> pd.Index:
     """Texts, ready to be looked up."""
     # pandas would turn objects into its own strings, at many times the cost for few.
     return pd.Index(texts, dtype=texts.dtype)
+
+
+@lru_cache(maxsize=4_096)
+def _index_of_few(texts: tuple[str, ...]) -> pd.Index:
+    """Kept, since arriving leads have the same few industries, regions and products."""
+    return pd.Index(np.array(texts, dtype=object), dtype=object)
 
 
 def codes_of(

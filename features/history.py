@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.as_of import NEVER
 from rightrep.errors import InvalidInput
 
 TABLES: Mapping[str, Mapping[str, str]] = {
@@ -165,7 +164,8 @@ class History:
 
 
 Columns = Mapping[str, NDArray[Any]]
-"""Few rows by column: texts as objects with None, floats, times as microseconds."""
+"""Few rows by column: texts as objects with None, floats, times as microseconds
+(a missing one is ``as_of.NEVER``)."""
 
 Table = pd.DataFrame | Columns
 
@@ -174,6 +174,7 @@ Table = pd.DataFrame | Columns
 class Few:
     """What is known of a few leads; tables as in ``TABLES``, those about leads.
 
+    ``rightrep.store.few`` reads them.
     The same facts are made of it as of a ``History``. A frame costs more than what
     there is to do with the dozen rows that concern an arriving lead; arrays do not.
     """
@@ -185,50 +186,6 @@ class Few:
     activities: Columns
     ownership: Columns
     merges: Columns
-
-    @classmethod
-    def of(cls, tables: Mapping[str, ArrowTable]) -> "Few":
-        """From Arrow tables by name; tables not given are empty.
-
-        Raises:
-            InvalidInput: A table lacks a column.
-        """
-        return cls(
-            **{
-                name: _arrays(name, tables.get(name))
-                for name in TABLES
-                if not name.startswith("rep")
-            }
-        )
-
-
-def _arrays(name: str, table: ArrowTable | None) -> Columns:
-    if table is None:
-        return _no_arrays(name)
-    _check_columns(name, table.column_names)
-    if table.num_rows == 0:
-        return _no_arrays(name)
-    return {
-        column: _as_array(table.column(column), kind)
-        for column, kind in TABLES[name].items()
-    }
-
-
-def _as_array(column: Any, kind: str) -> NDArray[Any]:  # noqa: ANN401
-    if kind == "time":
-        column = column.cast("int64").fill_null(NEVER)
-    return np.asarray(column.to_numpy(), dtype=_ARRAY_TYPES[kind])
-
-
-@cache
-def _no_arrays(name: str) -> Columns:
-    return {
-        column: np.empty(0, dtype=_ARRAY_TYPES[kind])
-        for column, kind in TABLES[name].items()
-    }
-
-
-_ARRAY_TYPES = {"str": object, "float": np.float64, "time": np.int64}
 
 
 def _check_columns(name: str, names: Sequence[str]) -> None:

@@ -179,9 +179,10 @@ def hour(local_at: pd.DatetimeIndex) -> FloatArray:
 @feature(Side.LEAD, unit="days", meaning="days to the end of the quarter")
 def days_to_quarter_end(local_at: pd.DatetimeIndex) -> FloatArray:
     """Whole days from the local day to the last day of its calendar quarter."""
-    day = local_at.normalize()
-    end = day.to_period("Q").end_time.normalize()
-    return np.asarray((end - day).days, dtype=np.float64)
+    day = local_at.to_numpy().astype("datetime64[D]")
+    month = day.astype("datetime64[M]").astype(np.int64)
+    after = (month // 3 * 3 + 3).astype("datetime64[M]").astype("datetime64[D]")
+    return np.asarray((after - day).astype(np.float64) - 1.0)
 
 
 def _count(name: str, meaning: str) -> Feature:

@@ -4,9 +4,7 @@
 a test holds the two together, since the store does not know the features.
 """
 
-from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -26,10 +24,8 @@ from sqlalchemy import (
     null,
     or_,
     select,
-    union_all,
 )
 
-from rightrep.domain.ids import LeadId
 from rightrep.domain.money import minor_digits
 from rightrep.store import schema
 from rightrep.store.aliases import RecordKind
@@ -38,7 +34,6 @@ from rightrep.store.guard import of_tenant, of_tenant_by_scan
 from rightrep.store.layouts import ATTRIBUTES, LAYOUTS, LEAD, MERGE, Types
 from rightrep.store.rates import Rates, get_rates
 from rightrep.store.session import ReadSession
-from rightrep.store.sets import any_of
 from rightrep.store.tenants import get_tenant
 
 FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
@@ -64,51 +59,12 @@ def read_history(
     tables = {name: _read(session, *layout, until) for name, layout in LAYOUTS.items()}
     tables["merges"] = read_merges(session, until)
     tables["rep_versions"] = _midnight(tables["rep_versions"], "hired_on")
-    return _readable(session, tables)
-
-
-def _readable(session: ReadSession, tables: dict[str, pa.Table]) -> dict[str, pa.Table]:
-    """Money in the tenant's currency, ownership in the order of events."""
     rates = get_rates(session, get_tenant(session).currency)
     versions = in_currency(tables["lead_versions"], "budget", "valid_from", rates)
     tables["lead_versions"] = in_currency(versions, "deal_value", "valid_from", rates)
     tables["outcomes"] = in_currency(tables["outcomes"], "value", "closed_at", rates)
     tables["ownership"] = _in_order(tables["ownership"])
     return tables
-
-
-def read_history_of(
-    session: ReadSession, lead_ids: Sequence[LeadId]
-) -> dict[str, pa.Table]:
-    """What is known of some leads, of those merged with them, and of their customers.
-
-    Merges, and other leads of the same customers, are followed until there are no more.
-
-    Args:
-        session: Where to read, in one snapshot.
-        lead_ids: The leads, a few thousand at most.
-
-    Returns:
-        The tables of ``read_history`` that are about leads.
-
-    Raises:
-        NotFound: The tenant was never made.
-    """
-    found: set[str] = set()
-    fresh: set[str] = set(lead_ids)
-    while fresh:
-        found |= fresh
-        named = {"ids": sorted(fresh)}
-        beside = session.execute(_WITH_CUSTOMERS, named).scalars().all()
-        merged = session.execute(_MERGED_WITH, named).all()
-        fresh = {*beside, *chain.from_iterable(merged)} - found
-    ids = {"ids": sorted(found)}
-    tables = {
-        name: read_table(session, query, LAYOUTS[name][2], ids)
-        for name, query in _OF_LEADS.items()
-    }
-    tables["merges"] = read_table(session, _MERGES_INTO, MERGE, ids)
-    return _readable(session, tables)
 
 
 def open_leads(session: ReadSession, *, as_of: datetime) -> pa.Table:
@@ -313,56 +269,3 @@ def _merged(as_of: "BindParameter[datetime]") -> "Select[Any]":
 _MICROS_PER_DAY = 86_400_000_000
 _FIRST_DAY = date(1970, 1, 1)
 _OPEN = _open()
-
-
-_NAMED = schema.leads.alias("named")
-_WITH_CUSTOMERS = (
-    select(schema.leads.c.lead_id)
-    .join_from(
-        _NAMED,
-        schema.leads,
-        and_(
-            schema.leads.c.tenant_id == _NAMED.c.tenant_id,
-            schema.leads.c.customer_id == _NAMED.c.customer_id,
-        ),
-    )
-    .where(of_tenant(_NAMED), _NAMED.c.lead_id.in_(any_of("ids")))
-)
-"""Every lead of the customers of the leads named by ``ids``."""
-
-
-_MERGES = select(
-    schema.merges.c.merged_id,
-    schema.merges.c.survivor_id,
-    schema.merges.c.merged_at,
-    schema.merges.c.undone_at,
-).where(of_tenant(schema.merges), schema.merges.c.kind == RecordKind.LEAD.value)
-_MERGES_INTO = _MERGES.where(schema.merges.c.survivor_id.in_(any_of("ids")))
-_PAIRS = _MERGES.with_only_columns(
-    schema.merges.c.merged_id, schema.merges.c.survivor_id
-)
-# The index of merged leads has those that stand. One that was undone is found from its
-# survivor, of whose history it is a part.
-_MERGED_WITH = union_all(
-    _PAIRS.where(schema.merges.c.survivor_id.in_(any_of("ids"))),
-    _PAIRS.where(
-        schema.merges.c.merged_id.in_(any_of("ids")),
-        schema.merges.c.undone_at.is_(None),
-    ),
-)
-"""Both leads of the merges of the leads named by ``ids``."""
-
-
-def _of_leads(name: str) -> "Select[Any]":
-    table, _, types = LAYOUTS[name]
-    return select(*(table.c[column] for column in types)).where(
-        of_tenant(table), table.c.lead_id.in_(any_of("ids"))
-    )
-
-
-_OF_LEADS = {
-    name: _of_leads(name)
-    for name in (
-        "leads", "lead_versions", "decisions", "outcomes", "activities", "ownership"
-    )
-}  # fmt: skip

@@ -7,12 +7,11 @@ from pydantic import BaseModel, Field
 
 from optimizer.policies import POLICIES
 from rightrep.domain.decision import Decision
-from rightrep.domain.ids import LeadId
 from rightrep.domain.plan import LineState
 from rightrep.domain.roles import Role
 from rightrep.errors import AlreadyOwned, Conflict, InvalidInput, NotFound
 from rightrep.store import jobs, plans
-from rightrep.store.aliases import RecordKind, resolve
+from rightrep.store.aliases import RecordKind
 from rightrep.store.session import WriteSession
 from serving.dependencies import Parts, Reading, Writing, allow
 from serving.errors import may_raise
@@ -162,9 +161,7 @@ def post_next(body: NextIn, call: Writing, parts: Parts) -> Response:
     tenant_id = call.principal.tenant_id
 
     def prepare() -> next_rep.Proposal:
-        with parts.store.read(tenant_id) as session:
-            lead_id = LeadId(resolve(session, RecordKind.LEAD, body.lead))
-        return next_rep.propose(parts, tenant_id, lead_id)
+        return next_rep.propose(parts, tenant_id, body.lead)
 
     if body.dry_run:
         told = _next_out(prepare(), None)

@@ -8,6 +8,7 @@ from the store when they are asked about.
 
 import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -27,6 +28,8 @@ from rightrep.domain.money import minor_digits
 from rightrep.errors import ModelUnavailable
 from rightrep.store import bulk, models
 from rightrep.store.engine import Store
+from rightrep.store.few import read_few
+from rightrep.store.session import ReadSession
 from rightrep.store.tenants import get_tenant
 from serving.usecases.champions import Loaded, load_champion
 from training.explain import Contribution, explain, explain_lead
@@ -95,7 +98,7 @@ class Adviser:
         model: The model.
         known: What the history teaches, rated.
         scorer: The trees, ready for every pair.
-        minor: Minor units in one major unit of the tenant's currency.
+        currency: The tenant's.
         columns_version: Contract of the feature rows.
     """
 
@@ -105,7 +108,7 @@ class Adviser:
     model: ConversionModel
     known: Known
     scorer: PairScorer
-    minor: int
+    currency: str
     columns_version: str
     _kept_reps: list[tuple[datetime, RepSide]] = field(default_factory=list)
 
@@ -182,7 +185,7 @@ class Adviser:
         return found
 
     def _scored(self, found: Batch) -> Scores:
-        deal_value = found.deal_value * self.minor
+        deal_value = found.deal_value * 10 ** minor_digits(self.currency)
         return Scores(
             model_version=self.version,
             columns_version=self.columns_version,
@@ -218,19 +221,24 @@ class Advisers:
         self._guard = threading.Lock()
 
     def get(
-        self, tenant_id: TenantId, *, rep_ids: Sequence[RepId] = ()
+        self,
+        tenant_id: TenantId,
+        *,
+        rep_ids: Sequence[RepId] = (),
+        session: ReadSession | None = None,
     ) -> Adviser | None:
         """The tenant's adviser, made anew where it has to be; None without champion.
 
         Args:
             tenant_id: Whose.
             rep_ids: Reps that it must know.
+            session: Where to read; one of its own when not given.
 
         Raises:
             ModelUnavailable: Neither the champion's file nor an earlier one is whole.
         """
-        with self._store.read(tenant_id) as session:
-            published = models.champion(session)
+        with self._reading(tenant_id, session) as reading:
+            published = models.champion(reading)
         if published is None:
             return None
         now = self._clock.now()
@@ -244,14 +252,18 @@ class Advisers:
         try:
             present = self._made.get(tenant_id)
             if present is None or not self._serves(present, published, rep_ids, now):
-                present = self._make(tenant_id, published, present)
+                present = self._make(tenant_id, published, present, session)
                 self._made[tenant_id] = present
             return present
         finally:
             making.release()
 
     def own_of(
-        self, adviser: Adviser, tenant_id: TenantId, lead_ids: Sequence[LeadId]
+        self,
+        adviser: Adviser,
+        tenant_id: TenantId,
+        lead_ids: Sequence[LeadId],
+        session: ReadSession | None = None,
     ) -> Own | None:
         """Facts of leads as they are in the store now.
 
@@ -261,8 +273,9 @@ class Advisers:
         known = adviser.known.own.leads.ids
         if len(lead_ids) > FEW and bool(pd.Index(lead_ids).isin(known).all()):
             return None
-        with self._store.read(tenant_id) as session:
-            history = Few.of(bulk.read_history_of(session, lead_ids))
+        with self._reading(tenant_id, session) as reading:
+            rows = read_few(reading, lead_ids, currency=adviser.currency)
+        history = Few(**rows)
         return Own.of(history, adviser.known.own.rep_ids)
 
     def _serves(
@@ -278,6 +291,11 @@ class Advisers:
             and _knows(adviser, rep_ids)
         )
 
+    def _reading(
+        self, tenant_id: TenantId, session: ReadSession | None
+    ) -> AbstractContextManager[ReadSession]:
+        return self._store.read(tenant_id) if session is None else nullcontext(session)
+
     def _lock(self, tenant_id: TenantId) -> threading.Lock:
         with self._guard:
             return self._locks.setdefault(tenant_id, threading.Lock())
@@ -287,14 +305,15 @@ class Advisers:
         tenant_id: TenantId,
         published: models.PublishedModel,
         present: Adviser | None,
+        session: ReadSession | None,
     ) -> Adviser:
         at = self._clock.now()
         before = None if present is None else Loaded(present.version, present.model)
         loaded = load_champion(self._store, tenant_id, published, before)
         model = loaded.model
-        with self._store.read(tenant_id) as session:
-            currency = get_tenant(session).currency
-            history = History.of(bulk.read_history(session))
+        with self._reading(tenant_id, session) as reading:
+            currency = get_tenant(reading).currency
+            history = History.of(bulk.read_history(reading))
         origin, contract = model.origin, model.contract
         if origin is None or contract is None:
             raise ModelUnavailable("The champion does not say what it was made by.")
@@ -307,7 +326,7 @@ class Advisers:
             model=model,
             known=known,
             scorer=PairScorer(model),
-            minor=10 ** minor_digits(currency),
+            currency=currency,
             columns_version=contract.version,
         )
 

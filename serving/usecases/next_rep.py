@@ -17,6 +17,7 @@ from rightrep.domain.ids import DecisionId, LeadId, RepId, TenantId, new_id
 from rightrep.domain.lottery import enters_lottery
 from rightrep.errors import AlreadyOwned, CapacityReached, NotFound
 from rightrep.store import outbox, ownership, prices
+from rightrep.store.aliases import RecordKind, resolve
 from rightrep.store.capacity import Limits, take_lead
 from rightrep.store.decisions import given_since
 from rightrep.store.exclusions import Exclusions
@@ -139,7 +140,7 @@ class Proposal:
 def propose(
     context: Context,
     tenant_id: TenantId,
-    lead_id: LeadId,
+    name: str,
     *,
     barred: Mapping[RepId, Exclusion] | None = None,
 ) -> Proposal:
@@ -148,7 +149,7 @@ def propose(
     Args:
         context: The parts of this process.
         tenant_id: Whose lead.
-        lead_id: The lead.
+        name: The lead's id, ours or a CRM's; a merged one means its survivor.
         barred: Who must not have it, where it is taken from its owner; None asks for a
             lead that nobody has.
 
@@ -157,17 +158,19 @@ def propose(
         AlreadyOwned: Somebody has it.
     """
     at = context.clock.now()
+    # One snapshot for all that is read: each transaction costs as much as a query.
     with context.store.read(tenant_id) as session:
+        lead_id = LeadId(resolve(session, RecordKind.LEAD, name))
         owned = ownership.get_owner(session, lead_id)
         situation = read_situation(session, [lead_id], at=at, barred=barred)
         situation, ruling = ruled(session, situation, context.win_rates)
         priced = prices.latest_prices(session, at)
         given = _given(session, situation, priced)
-    if not situation.leads:
-        raise NotFound("lead", lead_id)
-    if owned is not None and barred is None:
-        raise AlreadyOwned(lead_id=lead_id, owner=owned.owner)
-    scores, cannot = score(context, tenant_id, situation)
+        if not situation.leads:
+            raise NotFound("lead", lead_id)
+        if owned is not None and barred is None:
+            raise AlreadyOwned(lead_id=lead_id, owner=owned.owner)
+        scores, cannot = score(context, tenant_id, situation, session)
     expired = priced is not None and not priced.holds_at(at)
     if scores is not None and expired:
         cannot = "the shadow prices have expired"

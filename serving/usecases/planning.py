@@ -136,20 +136,33 @@ def _ruled(
 
 
 def score(
-    context: Context, tenant_id: TenantId, situation: Situation
+    context: Context,
+    tenant_id: TenantId,
+    situation: Situation,
+    session: ReadSession | None = None,
 ) -> tuple[Scores | None, str | None]:
-    """What the model says, or why it says nothing."""
+    """What the model says, or why it says nothing.
+
+    Args:
+        context: The parts of this process.
+        tenant_id: Whose leads.
+        situation: Leads and roster.
+        session: Where to read; one of its own when not given.
+    """
     if not situation.leads or not situation.roster:
         return None, "nothing to score"
     try:
-        found = _scores(context, tenant_id, situation)
+        found = _scores(context, tenant_id, situation, session)
     except ModelUnavailable as error:
         return None, str(error)
     return found, "no model is published" if found is None else None
 
 
 def _scores(
-    context: Context, tenant_id: TenantId, situation: Situation
+    context: Context,
+    tenant_id: TenantId,
+    situation: Situation,
+    session: ReadSession | None,
 ) -> Scores | None:
     """What the model says; None without one.
 
@@ -157,35 +170,25 @@ def _scores(
     takes to read and score one is hardly less than what a dozen take.
     """
     ids, rep_ids = situation.lead_ids, situation.rep_ids
+
+    def of(ids: Sequence[LeadId], reps: Sequence[RepId], at: datetime) -> Scores | None:
+        adviser = context.advisers.get(tenant_id, rep_ids=reps, session=session)
+        if adviser is None:
+            return None
+        own = context.advisers.own_of(adviser, tenant_id, ids, session)
+        return adviser.scores(ids, reps, at=at, own=own)
+
     if len(ids) > 1:
-        return _scores_of(context, tenant_id, ids, rep_ids, situation.at)
+        return of(ids, rep_ids, situation.at)
 
     def answer(asked: Sequence[Situation]) -> list[Scores | None]:
         leads = [one.lead_ids[0] for one in asked]
         if any(one.rep_ids != rep_ids for one in asked):
-            return [
-                _scores_of(context, tenant_id, one.lead_ids, one.rep_ids, one.at)
-                for one in asked
-            ]
-        at = max(one.at for one in asked)
-        found = _scores_of(context, tenant_id, leads, rep_ids, at)
+            return [of(one.lead_ids, one.rep_ids, one.at) for one in asked]
+        found = of(leads, rep_ids, max(one.at for one in asked))
         return [None if found is None else found.of_lead(i) for i in range(len(leads))]
 
     return context.together.ask(tenant_id, situation, answer)
-
-
-def _scores_of(
-    context: Context,
-    tenant_id: TenantId,
-    lead_ids: Sequence[LeadId],
-    rep_ids: Sequence[RepId],
-    at: datetime,
-) -> Scores | None:
-    adviser = context.advisers.get(tenant_id, rep_ids=rep_ids)
-    if adviser is None:
-        return None
-    own = context.advisers.own_of(adviser, tenant_id, lead_ids)
-    return adviser.scores(lead_ids, rep_ids, at=at, own=own)
 
 
 def keep_plan(session: WriteSession, made: MadePlan) -> None:

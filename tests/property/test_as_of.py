@@ -7,16 +7,16 @@ repeated. Nothing that is computed as of the instant may change.
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from features.as_of import instant
+from features.as_of import instant, instants
 from features.columns import feature_rows
 from features.health import customer_health
 from features.history import Few, History
@@ -280,18 +280,21 @@ def test_a_lead_looks_the_same_from_its_own_rows_as_from_the_whole_history(
 
 def few_of(found: History) -> Few:
     """The same rows as they come from the store for a few leads."""
-    return Few.of(
-        {
-            name: pa.table({c: as_arrow(frame[c]) for c in frame.columns})
+    return Few(
+        **{
+            name: {column: as_array(frame[column]) for column in frame.columns}
             for name, frame in vars(found).items()
+            if not name.startswith("rep")
         }
     )
 
 
-def as_arrow(column: pd.Series) -> pa.Array:
-    kind = pa.timestamp("us", tz="UTC") if column.dtype.kind == "M" else None
-    kind = pa.string() if column.dtype == "str" else kind
-    return pa.array(column.astype(object).to_list(), kind, from_pandas=True)
+def as_array(column: pd.Series) -> NDArray[Any]:
+    if column.dtype.kind == "M":
+        return instants(column)
+    if column.dtype == "str":
+        return np.array([None if x != x else x for x in column], dtype=object)
+    return column.to_numpy(np.float64)
 
 
 def test_a_few_leads_need_to_be_told_the_reps() -> None:
