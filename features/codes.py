@@ -71,7 +71,7 @@ def index_of(texts: Values | pd.Index) -> pd.Index:
 @lru_cache(maxsize=4_096)
 def _index_of_few(texts: tuple[str, ...]) -> pd.Index:
     """Kept, since arriving leads have the same few industries, regions and products."""
-    return pd.Index(np.array(texts, dtype=object), dtype=object)
+    return index_of(np.array(texts, dtype=object))
 
 
 def codes_of(

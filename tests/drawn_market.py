@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from features.columns import Affinity
 from features.profiles import Batch
 from rightrep.domain.ids import LeadId, RepId, TenantId
+from rightrep.store.session import ReadSession
 from serving.usecases.advice import Scores
 from tests.serving_parts import Served
 
@@ -27,14 +28,22 @@ class DrawnModel:
     deal: float = 100_000.0
 
     def get(
-        self, tenant_id: TenantId, *, rep_ids: Sequence[RepId] = ()
+        self,
+        tenant_id: TenantId,
+        *,
+        rep_ids: Sequence[RepId] = (),
+        session: ReadSession | None = None,
     ) -> "DrawnModel":
         """The model itself, whoever asks."""
-        del tenant_id, rep_ids
+        del tenant_id, rep_ids, session
         return self
 
     def own_of(
-        self, adviser: object, tenant_id: TenantId, lead_ids: Sequence[LeadId]
+        self,
+        adviser: object,
+        tenant_id: TenantId,
+        lead_ids: Sequence[LeadId],
+        session: ReadSession | None = None,
     ) -> None:
         """Nothing is read of leads."""
 
