@@ -17,7 +17,8 @@ RightRepError
 ├── SolverStopped       the solver ran out of time before it had a plan
 ├── TooFewOutcomes      not enough closed decisions to learn from
 ├── ModelUnavailable    no champion is published, or its file does not load
-└── StoreUnavailable    the database does not answer
+├── StoreUnavailable    the database does not answer
+└── ProviderUnavailable the OpenID provider does not answer, or not as it should
 
 None of them knows about HTTP; ``serving.errors`` maps each to one status code. The
 message is for the person who made the mistake: what is wrong, where, and what to do.
@@ -239,3 +240,7 @@ class ModelUnavailable(RightRepError):
 
 class StoreUnavailable(RightRepError):
     """The database does not answer."""
+
+
+class ProviderUnavailable(RightRepError):
+    """The OpenID provider does not answer, or not as it should."""

@@ -5,6 +5,8 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from rightrep.domain.roles import Role
+
 
 class Settings(BaseSettings):
     """What the environment says; every default runs the demo.
@@ -30,6 +32,24 @@ class Settings(BaseSettings):
     )
     tenant: str = Field(
         default="default", description="Tenant that terminal commands act for."
+    )
+
+    oidc_issuer: str | None = Field(
+        default=None,
+        description="Address of the OpenID provider that people may sign in through.",
+    )
+    oidc_client_id: str | None = Field(
+        default=None, description="Our id at the provider."
+    )
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, description="Our secret at the provider, where it gave one."
+    )
+    oidc_role_claim: str | None = Field(
+        default=None, description="Claim that `oidc_roles` looks at, such as `groups`."
+    )
+    oidc_roles: dict[str, Role] = Field(
+        default_factory=dict,
+        description="Role of whoever has this value in the claim; JSON.",
     )
 
     webhooks_allow_private: bool = Field(

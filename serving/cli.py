@@ -20,6 +20,7 @@ from serving.commands import (
     health,
     keys,
     learn,
+    people,
     pools,
     routing,
     rules,
@@ -42,6 +43,7 @@ app.add_typer(experiments.app, name="experiment")
 app.add_typer(handover.app, name="handover")
 app.add_typer(followup.app, name="follow-up")
 app.add_typer(keys.app, name="keys")
+app.add_typer(people.app, name="people")
 app.add_typer(pools.app, name="pools")
 app.add_typer(rules.app, name="rules")
 

@@ -38,6 +38,7 @@ STATUS: Mapping[type[errors.RightRepError], tuple[int, str]] = {
     errors.TooFewOutcomes: (409, "too-few-outcomes"),
     errors.ModelUnavailable: (409, "model-unavailable"),
     errors.StoreUnavailable: (503, "store-unavailable"),
+    errors.ProviderUnavailable: (503, "provider-unavailable"),
     errors.RightRepError: (500, "internal-error"),
 }
 """Status and stable name of every error; the nearest class in the tree counts."""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from argon2 import PasswordHasher
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
@@ -17,6 +18,7 @@ from rightrep.settings import Settings
 from rightrep.store.engine import Store
 from rightrep.store.tenants import create_tenant
 from serving.app import create_app
+from serving.passwords import Passwords
 from serving.usecases.context import Context
 from serving.usecases.jobs import handlers
 from serving.usecases.tenancy import new_key
@@ -26,6 +28,9 @@ NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 """Monday noon in Shanghai."""
 
 ACME = TenantId("acme")
+
+QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""Hashes as the real one does, in no time; tests of the real one say so."""
 
 
 @dataclass
@@ -100,8 +105,17 @@ def serve(
     *,
     tenant_id: TenantId = ACME,
     settings: Mapping[str, Any] | None = None,
+    environment: Mapping[str, Any] | None = None,
 ) -> Served:
-    """Put a new tenant of a database behind the API."""
+    """Put a new tenant of a database behind the API.
+
+    Args:
+        store: The database.
+        home: Folder of everything else.
+        tenant_id: The new tenant.
+        settings: The tenant's own settings.
+        environment: More of what is set from outside.
+    """
     clock = FixedClock(NOON)
     create_tenant(
         store,
@@ -121,9 +135,11 @@ def serve(
             database_url=SecretStr(url),
             tenant=tenant_id,
             webhooks_allow_private=True,
+            **(environment or {}),
         ),
         store,
         clock,
+        passwords=Passwords(QUICK),
     )
     keys: dict[Role, str] = {
         role: new_key(context, tenant_id, role, role.value).secret

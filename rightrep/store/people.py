@@ -33,6 +33,7 @@ from rightrep.store.session import ReadSession, WriteSession
 from rightrep.store.tries import TryOf, forgive
 
 _DISPLAY_CHARS = 200
+CHANGED = "The password was changed meanwhile. Sign in again."
 
 
 class Credential(NamedTuple):
@@ -127,6 +128,7 @@ def set_password(
     password_hash: str,
     *,
     initial_until: datetime | None = None,
+    instead_of: str | None = None,
 ) -> None:
     """Give a person another password; every sign-in by the one before ends.
 
@@ -136,13 +138,19 @@ def set_password(
         password_hash: Of the new password.
         initial_until: Until when it is good, where the person has to change it; None
             where they chose it themselves.
+        instead_of: The hash that it replaces, where no other may be replaced.
 
     Raises:
         NotFound: No such person.
+        Conflict: The password was changed meanwhile.
     """
-    _change(
-        session, person_id, password_hash=password_hash, initial_until=initial_until
-    )
+    values = {"password_hash": password_hash, "initial_until": initial_until}
+    if instead_of is None:
+        _change(session, person_id, **values)
+    else:
+        mine = _mine(person_id), people.c.password_hash == instead_of
+        if not session.execute(update(people).where(*mine).values(values)).rowcount:
+            raise Conflict(CHANGED)
     _end_sessions(session, person_id)
     _forgive(session, person_id)
 

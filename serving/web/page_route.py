@@ -25,7 +25,7 @@ from serving.usecases.board_names import Names
 from serving.web import signing
 from serving.web.language import language_of, translations
 from serving.web.rendering import path_of, render
-from serving.web.signing import Visitor
+from serving.web.signing import Elsewhere, Reader, Settled, SignedIn, Visitor
 from serving.web.wording import Say
 
 GZIP_FROM_BYTES = 1024
@@ -45,6 +45,8 @@ class Look:
         at: When; aware UTC.
         named: Whether names may be seen.
     """
+
+    visitor: Reader
 
     def __init__(self, request: Request, parts: Parts, visitor: Visitor) -> None:
         """Take note of the request."""
@@ -70,14 +72,30 @@ class Look:
         """The same names in the page's language."""
         return replace(names, translate=self.translate)
 
-    def show(self, template: str, **context: object) -> Response:
+    def show(self, template: str, *, status: int = 200, **context: object) -> Response:
         """One page."""
         return render(
-            self._request, template, status=200, visitor=self.visitor, **context
+            self._request, template, status=status, visitor=self.visitor, **context
         )
 
 
 Looking = Annotated[Look, Depends()]
+
+
+class OwnLook(Look):
+    """One look at a page of one's own, whatever the role."""
+
+    def __init__(self, request: Request, parts: Parts, visitor: Settled) -> None:
+        """Take note of the request."""
+        super().__init__(request, parts, visitor)
+
+
+class FirstLook(Look):
+    """One look at the page where a password is changed, the first one too."""
+
+    def __init__(self, request: Request, parts: Parts, visitor: SignedIn) -> None:
+        """Take note of the request."""
+        super().__init__(request, parts, visitor)
 
 
 class PageRoute(APIRoute):
@@ -98,6 +116,8 @@ class PageRoute(APIRoute):
             except NotSignedIn:
                 here = quote(path_of(request), safe="")
                 return RedirectResponse(f"/sign-in?to={here}", HTTPStatus.SEE_OTHER)
+            except Elsewhere as error:
+                return RedirectResponse(error.path, HTTPStatus.SEE_OTHER)
             except Exception as error:  # noqa: BLE001 - shown, and logged where ours
                 return failed(request, error)
 

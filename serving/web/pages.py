@@ -4,20 +4,18 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Form, Query, Request, Response
+from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 from rightrep.domain.ids import DecisionId
-from rightrep.errors import NotAllowed, NotFound, NotSignedIn
+from rightrep.errors import NotFound
 from rightrep.store.session import ReadSession
 from rightrep.store.tenants import get_tenant
-from serving.dependencies import Parts
-from serving.errors import status_of
 from serving.models import Key
 from serving.usecases import board, board_story
-from serving.web import charts, pages_boards, signing
+from serving.web import charts, pages_boards, pages_own, pages_sign_in, signing
 from serving.web.language import LANGUAGES, choose
 from serving.web.page_route import (
     GZIP_FROM_BYTES,
@@ -27,15 +25,17 @@ from serving.web.page_route import (
     failed,
     router,
 )
-from serving.web.rendering import STATIC, Assets, render
+from serving.web.rendering import STATIC, Assets
 from serving.web.wording import Say
 
 PAGE = 50
+OTHERS = (pages_boards, pages_own, pages_sign_in)
+"""Modules whose pages are on the router once they are imported."""
 
 
 def install(app: FastAPI) -> None:
     """Add the pages and their files; a browser that goes astray gets a page too."""
-    app.include_router(pages_boards.BOARDS)
+    app.include_router(router)
     files = GZipMiddleware(Assets(directory=STATIC), minimum_size=GZIP_FROM_BYTES)
     app.mount("/static", files, name="static")
     as_problem: Any = app.exception_handlers[HTTPException]
@@ -143,50 +143,6 @@ def get_language(
         raise NotFound("language", code)
     response = RedirectResponse(signing.own_path(to), HTTPStatus.SEE_OTHER)
     choose(response, code, secure=signing.is_secure(request))
-    return response
-
-
-@router.get("/sign-in")
-def get_sign_in(
-    request: Request, to: Annotated[str, Query(max_length=500)] = "/"
-) -> Response:
-    """Where an API key is entered; one behind ``#`` is filled in by the page."""
-    return render(
-        request, "sign_in.html", to=signing.own_path(to), problem=None, visitor=None
-    )
-
-
-@router.post("/sign-in", dependencies=[Depends(signing.require_own_form)])
-def post_sign_in(
-    request: Request,
-    parts: Parts,
-    key: Annotated[str, Form(max_length=500)] = "",
-    to: Annotated[str, Form(max_length=500)] = "/",
-) -> Response:
-    """Check the key, and let the browser keep a page token."""
-    path = signing.own_path(to)
-    try:
-        token = signing.sign_in_with(parts, key)
-    except (NotSignedIn, NotAllowed) as error:
-        status, _ = status_of(type(error))
-        return render(
-            request,
-            "sign_in.html",
-            status=status,
-            to=path,
-            problem=str(error),
-            visitor=None,
-        )
-    response = RedirectResponse(path, HTTPStatus.SEE_OTHER)
-    signing.remember(request, response, token)
-    return response
-
-
-@router.post("/sign-out", dependencies=[Depends(signing.require_own_form)])
-def post_sign_out(request: Request) -> Response:
-    """Let the browser forget the page token."""
-    response = RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
-    signing.forget(request, response)
     return response
 
 

@@ -16,9 +16,6 @@ from serving.usecases.cheating import in_words
 from serving.web.page_route import Look, Looking, router
 from serving.web.spoken import OF_MANAGERS
 
-BOARDS = router
-"""All pages, these among them."""
-
 CSV_COLUMNS = (
     "rep_id",
     "rep",

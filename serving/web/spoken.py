@@ -14,15 +14,58 @@ from optimizer.policies import POLICIES
 from rightrep.domain.collusion import Severity
 from rightrep.domain.eligibility import SENTENCES
 from rightrep.domain.lead import Stage
+from rightrep.domain.person import LONG, PLAIN, SHORT
 from rightrep.domain.rep import RepStatus
 from rightrep.domain.roles import Role
+from rightrep.store.people import CHANGED
+from rightrep.store.sign_ins import ENDED
+from serving.oidc import AWAY, NOT_AS_AGREED
+from serving.turnstile import CROWDED
+from serving.usecases import people_oidc
 from serving.usecases.cheating import WORDS
-from serving.web.signing import NO_KEY, NOT_FROM_HERE, REFUSALS
+from serving.usecases.people import SAME, TOO_MANY, WRONG
+from serving.web.signing import (
+    FOR_REPS,
+    NO_KEY,
+    NOT_FOR_REPS,
+    NOT_FROM_HERE,
+    REFUSALS,
+)
 
 Translate = Callable[[str], str]
 _ENDS = re.compile(r"(?<=[a-z%)0-9]\.) (?=[A-Z])")
 
 OF_MANAGERS = "Ratings of people are for managers."
+NOT_REPEATED = "The new password was repeated differently."
+NO_PASSWORD = "There is no password to change here."  # noqa: S105 - a sentence
+NOT_YOURS = "This is not your present password."
+
+SIGNING_IN = (
+    WRONG,
+    TOO_MANY,
+    CROWDED,
+    ENDED,
+    CHANGED,
+    SHORT,
+    LONG,
+    PLAIN,
+    SAME,
+    NOT_REPEATED,
+    NO_PASSWORD,
+    NOT_YOURS,
+    AWAY,
+    NOT_AS_AGREED,
+    people_oidc.NOT_ADDED,
+    people_oidc.NOT_VERIFIED,
+    people_oidc.OTHER_ACCOUNT,
+    people_oidc.NO_ROLE,
+    people_oidc.LOST,
+    NO_KEY,
+    NOT_FROM_HERE,
+    NOT_FOR_REPS,
+    FOR_REPS,
+)
+"""Why somebody is not let in, or a password is not changed."""
 
 RECORDED = (
     "no model",
@@ -61,9 +104,8 @@ SPOKEN = tuple(
             *WORDS.values(),
             *RECORDED,
             *REFUSALS.values(),
-            NO_KEY,
+            *SIGNING_IN,
             OF_MANAGERS,
-            NOT_FROM_HERE,
             "This API key is unknown, expired or revoked.",
             "The cursor was not made here. Give the cursor of the page before, "
             "unchanged, or none.",
