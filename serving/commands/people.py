@@ -135,14 +135,14 @@ def sessions(
     with context.store.read(tenant_id) as session:
         names = {p.person_id: p.sign_in_name for p in people.list_people(session)}
         found = sign_ins.list_sign_ins(session, at=at, person_id=one)
-    typer.echo(f"{'session':<38}{'since':<22}{'until':<22}name")
+    typer.echo(f"{'session':<38}{'since':<24}{'until':<24}name")
     for sign_in in found:
         since, until = (
             instant.isoformat(timespec="minutes")
             for instant in (sign_in.started_at, sign_in.ends_at)
         )
         name = names.get(sign_in.person_id, "")
-        typer.echo(f"{sign_in.session_id:<38}{since:<22}{until:<22}{name}")
+        typer.echo(f"{sign_in.session_id:<38}{since:<24}{until:<24}{name}")
 
 
 @app.command(name="end-session")
