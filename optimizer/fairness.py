@@ -9,7 +9,7 @@ spread, the largest distance of a load share from its weight; it never rises wit
 dial.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -101,7 +101,11 @@ def solve_fair(problem: Problem, fairness: Fairness) -> FairPlan:
 
 
 def tradeoff(
-    problem: Problem, points: int = 11, fairness: Fairness | None = None
+    problem: Problem,
+    points: int = 11,
+    fairness: Fairness | None = None,
+    *,
+    report: Callable[[float], None] = lambda _share: None,
 ) -> list[TradePoint]:
     """Value against spread, from dial 0 to dial 1 in equal steps.
 
@@ -109,6 +113,7 @@ def tradeoff(
         problem: The batch.
         points: Points of the curve, at least 2.
         fairness: Bands that hold all along; its own dial is not looked at.
+        report: Told after each point which share of them is done.
 
     Raises:
         InfeasiblePlan: The limits collide.
@@ -123,6 +128,7 @@ def tradeoff(
         fair = _report(planner, planner.at(dial))
         value = total_value(problem, fair.plan)
         curve.append(TradePoint(dial, value, fair.spread, fair.bound))
+        report(len(curve) / points)
     return curve
 
 

@@ -22,10 +22,12 @@ class DrawnModel:
     Attributes:
         chance: Chance of each rep with every lead.
         deal: Deal value of every lead, minor units.
+        version: What it is called.
     """
 
     chance: Mapping[str, float]
     deal: float = 100_000.0
+    version: str = "drawn"
 
     def get(
         self,
@@ -74,6 +76,13 @@ class DrawnModel:
         """The same."""
         return self.scores(lead_ids, rep_ids, at=at)
 
+    def quality_then(
+        self, lead_ids: Sequence[LeadId], at: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Drawn by the lead's id, the same whenever it is asked."""
+        del at
+        return np.array([_QUALITY[int(lead[-1], 16) % 2] for lead in lead_ids])
+
     def known_leads(self, lead_ids: Sequence[LeadId]) -> NDArray[np.bool_]:
         """All of them."""
         return np.ones(len(lead_ids), dtype=np.bool_)
@@ -87,6 +96,9 @@ def draw_model(served: Served, chance: Mapping[str, float]) -> None:
         chance: Chance to win by our id of the rep; 0.1 where none is given.
     """
     object.__setattr__(served.context, "advisers", DrawnModel(chance))
+
+
+_QUALITY = (0.2, 0.4)
 
 
 def _no_columns(lead_ids: Sequence[LeadId], rep_ids: Sequence[RepId]) -> Batch:

@@ -88,6 +88,24 @@ def open_leads(session: ReadSession, *, as_of: datetime) -> pa.Table:
     return table
 
 
+def decisions_between(
+    session: ReadSession, *, first: datetime, before: datetime
+) -> pa.Table:
+    """Who was given what in a span of time, the newest last.
+
+    Args:
+        session: Where to read.
+        first: First instant of the span.
+        before: First instant after it.
+
+    Returns:
+        ``decision_id``, ``lead_id``, ``rep_id`` and ``decided_at``.
+    """
+    return read_table(
+        session, _GIVEN_BETWEEN, _GIVEN, {"first": first, "before": before}
+    )
+
+
 def _read(
     session: ReadSession, table: Table, known_at: str, types: Types, until: datetime
 ) -> pa.Table:
@@ -266,6 +284,22 @@ def _merged(as_of: "BindParameter[datetime]") -> "Select[Any]":
     )
 
 
+_GIVEN = {name: LAYOUTS["decisions"][2][name] for name in (
+    "decision_id", "lead_id", "rep_id", "decided_at"
+)}  # fmt: skip
+_FIRST, _BEFORE = (
+    bindparam(name, type_=schema.decisions.c.decided_at.type)
+    for name in ("first", "before")
+)
+_GIVEN_BETWEEN = (
+    select(*(schema.decisions.c[name] for name in _GIVEN))
+    .where(
+        of_tenant(schema.decisions),
+        schema.decisions.c.decided_at >= _FIRST,
+        schema.decisions.c.decided_at < _BEFORE,
+    )
+    .order_by(schema.decisions.c.decided_at, schema.decisions.c.decision_id)
+)
 _MICROS_PER_DAY = 86_400_000_000
 _FIRST_DAY = date(1970, 1, 1)
 _OPEN = _open()

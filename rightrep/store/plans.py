@@ -5,7 +5,7 @@ line by line; each line says what became of it, so a commit that was interrupted
 where it stopped.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import repeat
 from typing import Any
@@ -222,6 +222,19 @@ def count_exclusions(
         .group_by(plan_lines.c.exclusions)
     )
     return {row.exclusions: row.lines for row in session.execute(query)}
+
+
+def add_to_summary(
+    session: WriteSession, plan_id: str, found: Mapping[str, Any]
+) -> None:
+    """Add to a plan's ``problem`` what was worked out of it later; JSON.
+
+    Raises:
+        NotFound: No such plan.
+    """
+    summary = {**read_plan(session, plan_id).problem, **found}
+    mine = (of_tenant(plans), plans.c.plan_id == plan_id)
+    session.execute(update(plans).where(*mine).values(problem=summary))
 
 
 def begin_commit(

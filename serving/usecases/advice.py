@@ -17,7 +17,7 @@ import pandas as pd
 import structlog
 from numpy.typing import NDArray
 
-from features.codes import known_codes
+from features.codes import codes_of, known_codes
 from features.columns import Float32Array, feature_rows
 from features.history import Few, History
 from features.known import Known, Own
@@ -162,6 +162,25 @@ class Adviser:
         lead = known_codes(own.ids, lead_ids, "lead")
         came = lead_rows(self.known, lead, own.created_at[lead])
         return self._scored(replace(found, leads=came))
+
+    def quality_then(
+        self, lead_ids: Sequence[LeadId], at: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Lead-only chances of leads as they were known at their own instants.
+
+        Args:
+            lead_ids: The leads, one for each instant.
+            at: Microseconds since 1970 UTC; int64 (n_leads,).
+
+        Returns:
+            float64 (n_leads,); missing where the history does not know the lead yet.
+        """
+        code = codes_of(self.known.own.leads.ids, lead_ids)
+        found, known = np.full(code.size, np.nan), code >= 0
+        if known.any():
+            rows = lead_rows(self.known, code[known], at[known])
+            found[known] = self.model.p_lead(rows)
+        return found
 
     def known_leads(self, lead_ids: Sequence[LeadId]) -> NDArray[np.bool_]:
         """Which of these leads the history has; bool (n_leads,)."""

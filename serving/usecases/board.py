@@ -4,7 +4,7 @@ Everything here comes out of records; nothing is worked out anew, so every figur
 name the record it came from.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -96,6 +96,7 @@ class RepLoad:
         team: Team, or None.
         status: Whether the rep takes leads.
         on_leave: Whether the rep was away when the plan was made.
+        weight: Wanted load relative to others; positive.
         limit: Open leads the rep may hold; None is no limit.
         holds_now: Open leads at the moment.
         held: Open leads when the plan was made; at the moment where there is none.
@@ -106,6 +107,7 @@ class RepLoad:
     team: str | None
     status: RepStatus
     on_leave: bool
+    weight: float
     limit: int | None
     holds_now: int
     held: int
@@ -228,11 +230,23 @@ def view_plan(session: ReadSession, header: StoredPlan) -> PlanView:
 
 
 def read_loads(
-    session: ReadSession, tenant: Tenant, header: StoredPlan | None, *, at: datetime
+    session: ReadSession,
+    tenant: Tenant,
+    header: StoredPlan | None,
+    *,
+    at: datetime,
+    of: Collection[str] = (),
 ) -> list[RepLoad]:
     """Every rep who takes or holds leads: dearest slots first, then the fullest.
 
     Limits are those of when the plan was made.
+
+    Args:
+        session: Where to read.
+        tenant: Whose.
+        header: The plan, or None.
+        at: Now.
+        of: Reps who are listed even if they left.
     """
     day = local_day(at, tenant.time_zone)
     as_of = at if header is None else header.as_of
@@ -245,7 +259,8 @@ def read_loads(
     loads = [
         _load(entry, meant.get(entry.rep_id), zone=zone, at=as_of) for entry in entries
     ]
-    return sorted((load for load in loads if _takes_part(load)), key=_pressure)
+    listed = (load for load in loads if load.rep_id in of or _takes_part(load))
+    return sorted(listed, key=_pressure)
 
 
 def reps_of(made: Sequence[Decision]) -> list[RepId]:
@@ -292,6 +307,7 @@ def _load(
         team=what.team,
         status=what.status,
         on_leave=on_leave(what.leave, zone=what.time_zone or zone, at=at),
+        weight=what.weight,
         limit=what.holding_limit,
         holds_now=entry.held,
         held=entry.held if meant is None else meant.load,

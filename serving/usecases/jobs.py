@@ -17,6 +17,7 @@ from serving.usecases import (
     planning,
     pool_recycling,
     pricing,
+    trade_off,
     upkeep,
 )
 from serving.usecases.choosing import OPTIMAL
@@ -34,6 +35,7 @@ def handlers(context: Context) -> Mapping[str, Handler]:
         PLAN: lambda task: plan(context, task),
         PRICES: lambda task: refresh(context, task),
         linking.LINK: lambda task: linking.job(context, task),
+        trade_off.TRADE_OFF: lambda task: trade_off.job(context, task),
         pool_recycling.RECYCLE: lambda task: pool_recycling.job(context, task),
         **cheating.handlers(context),
         **experiment_watch.handlers(context),

@@ -27,6 +27,7 @@ from serving.usecases.fair_shares import FairAnswer, in_words, read_terms
 from serving.usecases.pricing import ask_for_prices, expiry
 from serving.usecases.ruling import OVER_TIME, Ruling, by_one_policy, rule_on, ruled
 from serving.usecases.situation import Situation, read_situation
+from serving.usecases.trade_off import ask_for_curve
 
 RULES = "rules"
 """Policy of a plan whose leads were shared out by a rule set."""
@@ -200,6 +201,7 @@ def keep_plan(session: WriteSession, made: MadePlan) -> None:
     plans.save_lines(session, header.plan_id, _lines(made), exclusions=situation.codes)
     if chosen.shadow_price is not None:
         _publish(session, made, chosen.shadow_price)
+    ask_for_curve(session, header, situation, chosen.fair)
     outbox.emit(
         session,
         "rightrep.plan.made",

@@ -15,7 +15,14 @@ from rightrep.store.session import ReadSession
 from rightrep.store.tenants import get_tenant
 from serving.models import Key
 from serving.usecases import board, board_story
-from serving.web import charts, pages_boards, pages_own, pages_sign_in, signing
+from serving.web import (
+    charts,
+    pages_boards,
+    pages_fair,
+    pages_own,
+    pages_sign_in,
+    signing,
+)
 from serving.web.language import LANGUAGES, choose
 from serving.web.page_route import (
     GZIP_FROM_BYTES,
@@ -29,7 +36,7 @@ from serving.web.rendering import STATIC, Assets
 from serving.web.wording import Say
 
 PAGE = 50
-OTHERS = (pages_boards, pages_own, pages_sign_in)
+OTHERS = (pages_boards, pages_fair, pages_own, pages_sign_in)
 """Modules whose pages are on the router once they are imported."""
 
 

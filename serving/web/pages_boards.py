@@ -1,18 +1,16 @@
 """Pages that answer one question each: what is stuck, who sells how, what answers?"""
 
-import csv
-import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from fastapi import Response
 
 from rightrep.errors import NotAllowed
-from rightrep.intake.formulas import neutralised
 from rightrep.store.alarms import RaisedAlarm
 from serving.models import Key
 from serving.usecases import board_models, board_reps, board_stuck, rep_ratings
 from serving.usecases.cheating import in_words
+from serving.web.files import csv_file
 from serving.web.page_route import Look, Looking, router
 from serving.web.spoken import OF_MANAGERS
 
@@ -63,20 +61,7 @@ def get_reps(look: Looking) -> Response:
 @router.get("/reps.csv")
 def get_reps_file(look: Looking) -> Response:
     """The same as a file for spreadsheets."""
-    file = io.StringIO()
-    writer = csv.writer(file)
-    writer.writerow(CSV_COLUMNS)
-    writer.writerows(map(neutralised, row) for row in _rows(_team(look)))
-    # Excel takes a file for UTF-8 only where it begins with the mark.
-    return Response(
-        file.getvalue().encode("utf-8-sig"),
-        media_type="text/csv; charset=utf-8",
-        headers={
-            "Content-Disposition": 'attachment; filename="reps.csv"',
-            "Cache-Control": "private, no-store",
-            "X-Content-Type-Options": "nosniff",
-        },
-    )
+    return csv_file("reps", CSV_COLUMNS, _rows(_team(look)))
 
 
 @router.get("/reps/{rep_id}")
@@ -109,10 +94,10 @@ def _require_manager(look: Look) -> None:
         raise NotAllowed(OF_MANAGERS)
 
 
-def _rows(page: board_reps.TeamPage) -> Iterator[list[str]]:
+def _rows(page: board_reps.TeamPage) -> Iterator[Sequence[object]]:
     for load in page.loads:
         found = page.standings.get(load.rep_id)
-        values = (
+        yield (
             load.rep_id,
             page.names.rep(load.rep_id),
             load.team,
@@ -129,4 +114,3 @@ def _rows(page: board_reps.TeamPage) -> Iterator[list[str]]:
             page.rating and page.rating.model_version,
             page.at.isoformat(),
         )
-        yield ["" if value is None else str(value) for value in values]

@@ -94,6 +94,7 @@ RECORDED = (
     "The model {name} cannot be read.",
     "The model {name} is not the one published.",
     "The model {name} is damaged: {error}",
+    "Another model answers by now than made the plan.",
 )
 """Sentences of records and errors, their figures in braces."""
 

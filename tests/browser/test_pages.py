@@ -35,6 +35,7 @@ def paths(site: Site) -> dict[str, str]:
         "board": "/",
         "stuck": "/stuck",
         "reps": "/reps",
+        "fair": "/fair",
         "models": "/models",
         "unassigned": "/unassigned",
         "lead": f"/leads/{site.leads[0]}",

@@ -60,6 +60,7 @@ def every_page(served: Served) -> Iterator[Any]:
     for path in (
         "/models",
         "/stuck",
+        "/fair",
         "/unassigned",
         "/decisions",
         f"/leads/{leads[0]}",

@@ -57,6 +57,17 @@
     };
   };
 
+  // Marks at the height of each category, as wide as room allows.
+  const marks = (data, colour, width) => ({
+    type: "line",
+    data,
+    showSymbol: true,
+    symbol: "rect",
+    symbolSize: [Math.max(3, Math.min(30, (0.7 * width) / data.length)), 3],
+    lineStyle: { width: 0 },
+    itemStyle: { color: colour("limit") },
+  });
+
   const loads = (data, colour, width) => ({
     grid: { left: 0, right: 4, top: 12, bottom: 4, containLabel: true },
     xAxis: {
@@ -69,19 +80,44 @@
     series: [
       { type: "bar", stack: "leads", data: data.held, itemStyle: { color: colour("held") }, barMaxWidth: 34, barCategoryGap: "22%" },
       { type: "bar", stack: "leads", data: data.given, itemStyle: { color: colour("given") }, barMaxWidth: 34 },
-      {
-        type: "line",
-        data: data.limit,
-        showSymbol: true,
-        symbol: "rect",
-        symbolSize: [Math.max(3, Math.min(30, (0.7 * width) / data.names.length)), 3],
-        lineStyle: { width: 0 },
-        itemStyle: { color: colour("limit") },
-      },
+      marks(data.limit, colour, width),
     ],
   });
 
-  const kinds = { policies, loads };
+  const percent = (digits) => {
+    const said = new Intl.NumberFormat(document.documentElement.lang, {
+      style: "percent",
+      maximumFractionDigits: digits,
+    });
+    return (share) => said.format(share);
+  };
+
+  const shares = (data, colour, width) => ({
+    ...loads({ names: data.names, held: [], given: [], limit: [] }, colour, width),
+    yAxis: { type: "value", ...axis(colour), axisLabel: { formatter: percent(0), color: colour("soft"), fontSize: 12 } },
+    series: [
+      { type: "bar", data: data.load, itemStyle: { color: colour("held") }, barMaxWidth: 20, barGap: "0%", barCategoryGap: "24%" },
+      { type: "bar", data: data.quality, itemStyle: { color: colour("given") }, barMaxWidth: 20 },
+      marks(data.weight, colour, width),
+    ],
+  });
+
+  const curve = (data, colour) => {
+    const named = (words) => ({ name: words, nameTextStyle: { color: colour("soft"), fontSize: 12 } });
+    const label = (digits) => ({ formatter: percent(digits), color: colour("soft"), fontSize: 12, hideOverlap: true });
+    const line = { type: "line", symbol: "circle", lineStyle: { width: 2, color: colour("given") }, itemStyle: { color: colour("given") } };
+    return {
+      grid: { left: 8, right: 24, top: 30, bottom: 26, containLabel: true },
+      xAxis: { type: "value", scale: true, ...axis(colour), axisLabel: label(1), ...named(data.labels.x), nameLocation: "middle", nameGap: 26 },
+      yAxis: { type: "value", scale: true, ...axis(colour), axisLabel: label(1), ...named(data.labels.y), nameTextStyle: { color: colour("soft"), fontSize: 12, align: "left" } },
+      series: [
+        { ...line, data: data.points, symbolSize: 7, step: "end" },
+        { ...line, data: [data.plan], symbolSize: 15, symbol: "diamond", itemStyle: { color: colour("limit") }, z: 3, silent: true },
+      ],
+    };
+  };
+
+  const kinds = { policies, loads, shares, curve };
   for (const element of document.querySelectorAll("[data-chart]")) {
     const data = JSON.parse(document.getElementById(element.dataset.source).textContent);
     const chart = echarts.init(element);
