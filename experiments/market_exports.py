@@ -172,6 +172,11 @@ def activity_rows(activities: Activities) -> pa.Table:
     )
 
 
+def cost_rows(costs: pd.DataFrame) -> pa.Table:
+    """Columns channel, day, cost, as ``Market.channel_costs`` gives them."""
+    return pa.Table.from_pandas(costs, preserve_index=False)
+
+
 def write_files(folder: Path, tables: Mapping[str, pa.Table]) -> dict[str, Path]:
     """Write each table as ``NAME.csv`` (UTF-8, comma, header) into a folder.
 

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from experiments.market import Market
 from experiments.market_calendar import Calendar
-from experiments.market_exports import write_files
+from experiments.market_exports import cost_rows, write_files
 from experiments.market_leads import draw_leads
 from experiments.market_past import make_past
 from experiments.market_reps import draw_reps
@@ -208,9 +208,9 @@ def write_exports(market: Market, folder: Path) -> dict[str, Path]:
 def write_demo(folder: Path, settings: MarketSettings) -> DemoSummary:
     """Make a market and write it as the files an old CRM would export."""
     market = simulate(settings)
-    tables = market.exports()
+    tables = {**market.exports(), "costs": cost_rows(market.channel_costs())}
     files = write_files(folder, tables)
-    order = ("reps", "leads", "decisions", "outcomes", "activities")
+    order = ("reps", "leads", "decisions", "outcomes", "activities", "costs")
     won = np.asarray(tables["outcomes"]["result"]) == "won"
     zone = settings.end.tzinfo
     return DemoSummary(

@@ -10,6 +10,7 @@ from serving.observe import Bounded, Observed
 from serving.routes import (
     alarms,
     assignments,
+    channel_costs,
     decisions,
     duplicates,
     experiments,
@@ -72,6 +73,7 @@ def create_app(context: Context) -> FastAPI:
         rules,
         assignments,
         feedback,
+        channel_costs,
         decisions,
         duplicates,
         ownership,

@@ -19,6 +19,7 @@ class Kind(StrEnum):
     OUTCOMES = "outcomes"
     ACTIVITIES = "activities"
     COMPANIES = "companies"
+    COSTS = "costs"
 
 
 class Form(StrEnum):
@@ -238,6 +239,13 @@ _COMPANIES = (
     Field("language", Form.LANGUAGE, "language the company speaks: zh, en, de-CH"),
 )
 
+_COSTS = (
+    Field("channel", Form.TEXT, "the channel, as leads name it", required=True),
+    Field("day", Form.DATE, "day of the tenant's zone", required=True),
+    Field("cost", Form.AMOUNT, "money spent on that day", required=True, lowest=0),
+    Field("currency", Form.CURRENCY, "of the cost; the tenant's when absent"),
+)
+
 FIELDS: Mapping[Kind, Mapping[str, Field]] = {
     kind: {field.name: field for field in fields}
     for kind, fields in (
@@ -247,6 +255,7 @@ FIELDS: Mapping[Kind, Mapping[str, Field]] = {
         (Kind.OUTCOMES, _OUTCOMES),
         (Kind.ACTIVITIES, _ACTIVITIES),
         (Kind.COMPANIES, _COMPANIES),
+        (Kind.COSTS, _COSTS),
     )
 }
 """Fields of each kind by name, in the order of the documentation."""

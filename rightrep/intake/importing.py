@@ -22,6 +22,7 @@ from rightrep.intake.records import (
     Record,
     activity_rows,
     company_rows,
+    cost_rows,
     decision_rows,
     lead_rows,
     outcome_rows,
@@ -225,3 +226,5 @@ def _records(kind: Kind, values: TypedBatch, currency: str) -> Sequence[Record]:
             return activity_rows(values)
         case Kind.COMPANIES:
             return company_rows(values)
+        case Kind.COSTS:
+            return cost_rows(values, currency)

@@ -132,7 +132,18 @@ class CompanyRow(NamedTuple):
     language: str | None
 
 
-Record = CompanyRow | LeadRow | RepRow | DecisionRow | OutcomeRow | ActivityRow
+class CostRow(NamedTuple):
+    """What a channel cost on one day."""
+
+    place: int
+    channel: str
+    day: date
+    cost: Money
+
+
+Record = (
+    CompanyRow | CostRow | LeadRow | RepRow | DecisionRow | OutcomeRow | ActivityRow
+)
 
 
 def lead_rows(batch: TypedBatch, currency: str) -> list[LeadRow]:
@@ -221,6 +232,16 @@ def activity_rows(batch: TypedBatch) -> list[ActivityRow]:
         *_columns(batch, "recorded_at result score latitude longitude note"),
     ]
     return [ActivityRow(*row) for row in zip(*columns, strict=True)]
+
+
+def cost_rows(batch: TypedBatch, currency: str) -> list[CostRow]:
+    """A batch of costs; amounts without a currency are of ``currency``."""
+    columns = [
+        batch.rows,
+        *_columns(batch, "channel day"),
+        _money(batch, "cost", currency),
+    ]
+    return [CostRow(*row) for row in zip(*columns, strict=True)]
 
 
 def _columns(batch: TypedBatch, names: str) -> list[Sequence[Any]]:

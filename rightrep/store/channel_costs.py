@@ -29,8 +29,17 @@ class ChannelCost:
     cost: Money
 
 
-def save_channel_costs(session: WriteSession, costs: Sequence[ChannelCost]) -> None:
-    """Set what was spent; a channel's day that is known is set anew."""
+def save_channel_costs(session: WriteSession, costs: Sequence[ChannelCost]) -> int:
+    """Set what was spent; a channel's day that is known is set anew.
+
+    Returns:
+        How many of them were not known just so.
+    """
+    if not costs:
+        return 0
+    days = [cost.day for cost in costs]
+    known = set(list_channel_costs(session, first=min(days), last=max(days)))
+    costs = [cost for cost in costs if cost not in known]
     statement = session.insert(channel_costs)
     statement = statement.on_conflict_do_update(
         index_elements=list(channel_costs.primary_key),
@@ -44,6 +53,7 @@ def save_channel_costs(session: WriteSession, costs: Sequence[ChannelCost]) -> N
     ]
     for batch in batches(rows):
         session.execute(statement, batch)
+    return len(rows)
 
 
 def list_channel_costs(

@@ -43,7 +43,7 @@ def import_(
         Path | None, typer.Option(help="Where refused rows go; here by default.")
     ] = None,
 ) -> None:
-    """Land a file of leads, reps, decisions, outcomes, activities or companies."""
+    """Land leads, reps, decisions, outcomes, activities, companies or costs."""
     require_file(path, "path")
     if mapping is not None:
         require_file(mapping, "--mapping")

@@ -27,6 +27,7 @@ from rightrep.store.erasure import keep_originals
 from rightrep.store.session import WriteSession
 from rightrep.store.tenants import get_tenant
 from serving.usecases.enriching import land_companies
+from serving.usecases.import_costs import land_costs
 from serving.usecases.import_history import (
     land_activities,
     land_decisions,
@@ -85,6 +86,7 @@ _LAND: Mapping[Kind, Callable[[WriteSession, Sequence[Any], Run], Landed[Any]]] 
     Kind.OUTCOMES: land_outcomes,
     Kind.ACTIVITIES: land_activities,
     Kind.COMPANIES: land_companies,
+    Kind.COSTS: land_costs,
 }
 
 
