@@ -22,6 +22,7 @@ from serving.routes.jobs import JobOut
 from serving.usecases import next_rep
 from serving.usecases.committing import commit_plan
 from serving.usecases.jobs import PLAN
+from serving.usecases.trade_off import TRADE_OFF
 
 router = APIRouter(prefix="/v1/assignments", tags=["assignments"])
 
@@ -125,6 +126,24 @@ class FairnessOut(BaseModel):
     )
 
 
+class TradePointOut(BaseModel):
+    """A plan of the same leads and slots, at one setting of the fairness dial."""
+
+    dial: float
+    value: float = Field(description="Expected by the model, minor units.")
+    spread: float = Field(description="Largest distance of a load share from weight.")
+    bound: float = Field(description="No plan there can be worth more.")
+
+
+class TradeOffOut(BaseModel):
+    """What evener shares would cost."""
+
+    points: list[TradePointOut] = Field(description="From dial 0 to dial 1.")
+    value: float = Field(description="Of the plan itself.")
+    spread: float = Field(description="Of the plan itself.")
+    made_at: datetime
+
+
 class PlanOut(BaseModel):
     """A plan, its proof, and a page of its lines."""
 
@@ -141,6 +160,9 @@ class PlanOut(BaseModel):
     fallback: str | None
     problem: dict[str, int | float | str]
     fairness: FairnessOut | None = Field(description="Null where none was asked for.")
+    trade_off: TradeOffOut | None = Field(
+        description="Null until a job after the plan has worked it out."
+    )
     states: dict[LineState, int]
     reps: list[PlanRepOut]
     lines: list[LineOut]
@@ -227,6 +249,7 @@ def get_plan(
     limit = max(1, min(limit, 1_000))
     problem = dict(header.problem)
     fairness = problem.pop("fairness", None)
+    trade_off = problem.pop(TRADE_OFF, None)
     lines = plans.read_lines(session, plan_id, after=after, limit=limit).to_pylist()
     return PlanOut(
         plan_id=header.plan_id,
@@ -240,6 +263,7 @@ def get_plan(
         fallback=header.fallback,
         problem=problem,
         fairness=None if fairness is None else FairnessOut(**fairness),
+        trade_off=None if trade_off is None else TradeOffOut(**trade_off),
         states=plans.count_lines(session, plan_id),
         reps=[
             PlanRepOut(

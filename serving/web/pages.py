@@ -18,6 +18,7 @@ from serving.usecases import board, board_story
 from serving.web import (
     charts,
     pages_boards,
+    pages_channels,
     pages_fair,
     pages_own,
     pages_sign_in,
@@ -36,7 +37,7 @@ from serving.web.rendering import STATIC, Assets
 from serving.web.wording import Say
 
 PAGE = 50
-OTHERS = (pages_boards, pages_fair, pages_own, pages_sign_in)
+OTHERS = (pages_boards, pages_channels, pages_fair, pages_own, pages_sign_in)
 """Modules whose pages are on the router once they are imported."""
 
 

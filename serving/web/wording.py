@@ -73,6 +73,10 @@ class Say:
         """An amount in its own currency."""
         return self._money(float(amount.major), amount.currency)
 
+    def major(self, amount: float) -> str:
+        """An amount in major units of the tenant's currency."""
+        return self._money(amount, self.tenant.currency)
+
     def percent(self, share: float, digits: int = 1) -> str:
         """A share of 1."""
         pattern = f"#,##0.{'0' * digits}%" if digits else "#,##0%"

@@ -36,6 +36,7 @@ def paths(site: Site) -> dict[str, str]:
         "stuck": "/stuck",
         "reps": "/reps",
         "fair": "/fair",
+        "channels": "/channels",
         "models": "/models",
         "unassigned": "/unassigned",
         "lead": f"/leads/{site.leads[0]}",

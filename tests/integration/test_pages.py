@@ -61,6 +61,7 @@ def every_page(served: Served) -> Iterator[Any]:
         "/models",
         "/stuck",
         "/fair",
+        "/channels",
         "/unassigned",
         "/decisions",
         f"/leads/{leads[0]}",

@@ -158,6 +158,8 @@ def test_the_curve_is_that_of_the_plan_and_the_plan_is_on_it(served: Served) -> 
     shown = read(served, "/fair")
     assert f"the worst rep is {curve.spread:.1%} of all leads off the weight" in shown
     assert f"From plan {plan_id}" in shown
+    told = served.get(f"/v1/assignments/plan/{plan_id}").json()["trade_off"]
+    assert told["points"][0]["value"] == curve.points[0].value
 
 
 def test_each_point_is_the_fairest_plan_at_its_dial(served: Served) -> None:

@@ -117,7 +117,23 @@
     };
   };
 
-  const kinds = { policies, loads, shares, curve };
+  const funnel = (data, colour) => {
+    const part = (values, name) => ({
+      type: "bar",
+      stack: "leads",
+      data: values,
+      barMaxWidth: 28,
+      itemStyle: { color: colour(name) },
+    });
+    return {
+      grid: { left: 0, right: 16, top: 4, bottom: 4, containLabel: true },
+      xAxis: { type: "value", min: 0, minInterval: 1, ...axis(colour) },
+      yAxis: { type: "category", inverse: true, data: data.names, ...axis(colour), axisLabel: { color: colour("ink"), fontSize: 13 } },
+      series: [part(data.on, "given"), part(data.open, "held"), part(data.lost, "limit")],
+    };
+  };
+
+  const kinds = { policies, loads, shares, curve, funnel };
   for (const element of document.querySelectorAll("[data-chart]")) {
     const data = JSON.parse(document.getElementById(element.dataset.source).textContent);
     const chart = echarts.init(element);
