@@ -16,6 +16,7 @@ class Language(StrEnum):
 
 
 _OWN_FIELD = "your own field "
+_WHOLE_FROM = 1_000
 
 
 def say(column: Column, value: np.float32, language: Language) -> str:
@@ -65,8 +66,13 @@ def _number(unit: str, value: float) -> str:
     if unit == "share":
         return f"{value:.1%}"
     if unit.startswith("log "):
-        return f"{np.expm1(value):,.3g} {unit.removeprefix('log ')}"
-    return f"{value:,.4g} {unit}"
+        return f"{_plain(float(np.expm1(value)))} {unit.removeprefix('log ')}"
+    return f"{_plain(value)} {unit}"
+
+
+def _plain(value: float) -> str:
+    """Four digits or so, and never a power of ten."""
+    return f"{value:,.0f}" if abs(value) >= _WHOLE_FROM else f"{value:,.4g}"
 
 
 def _category(column: Column, code: int) -> str | None:

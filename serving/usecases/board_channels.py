@@ -212,7 +212,7 @@ def _leads(cohort: Cohort, *, at: datetime, window: timedelta) -> pd.DataFrame:
         Columns channel, campaign, step (place in ``STEPS``), won, lost, judged,
         converted (bool) and value.
     """
-    versions = cohort.versions.to_pandas()
+    versions: pd.DataFrame = cohort.versions.to_pandas()
     ordered = versions.sort_values(["valid_from", "recorded_at"], kind="stable")
     of_lead = ordered.groupby("lead_id", sort=False)
     found = of_lead[["created_at", "channel", "campaign"]].last()
@@ -235,7 +235,7 @@ def _leads(cohort: Cohort, *, at: datetime, window: timedelta) -> pd.DataFrame:
 
 def _closings(cohort: Cohort) -> pd.DataFrame:
     """How each lead closed last, corrections applied, by lead."""
-    told = cohort.outcomes.to_pandas()
+    told: pd.DataFrame = cohort.outcomes.to_pandas()
     standing = told[~told["event_id"].isin(told["replaces"].dropna())]
     ordered = standing.sort_values(["closed_at", "recorded_at"], kind="stable")
     return ordered.drop_duplicates("lead_id", keep="last").set_index("lead_id")
@@ -271,8 +271,9 @@ def _sources(
     alpha = (1.0 - LEVEL) / max(len(groups), 1)
     found = []
     for key, rows in groups:
-        names = [None if pd.isna(one) else str(one) for one in key]
-        channel, campaign = names[0], names[1] if len(names) > 1 else None
+        named = key if isinstance(key, tuple) else (key,)
+        names = [one if isinstance(one, str) else None for one in (*named, None)]
+        channel, campaign = names[:2]
         cost = None if channel is None else costs.get(channel)
         rest = (n_judged - int(rows["judged"].sum()), n_converted)
         found.append(_source(rows, channel, campaign, cost, alpha=alpha, rest=rest))

@@ -14,6 +14,7 @@ from rightrep.store import plans
 from rightrep.store.aliases import RecordKind, resolve
 from rightrep.store.decisions import get_decision, list_decisions
 from rightrep.store.leads import get_lead
+from rightrep.store.models import PublishedModel
 from rightrep.store.ownership import Ownership, get_owner
 from rightrep.store.session import ReadSession
 from rightrep.store.tenants import get_tenant
@@ -25,6 +26,7 @@ from serving.usecases.board import (
     reps_of,
     view_plan,
 )
+from serving.usecases.board_history import LeadHistory, read_history
 from serving.usecases.board_names import Names, read_names
 from serving.usecases.board_reasons import (
     Unassigned,
@@ -32,6 +34,7 @@ from serving.usecases.board_reasons import (
     read_unassigned,
     reps_by_reason,
 )
+from serving.usecases.explaining import published_by
 
 DECISIONS_SHOWN = 20
 
@@ -77,11 +80,13 @@ class DecisionStory:
     Attributes:
         decision: The record.
         excluded: Reps who could not be chosen by reason, most frequent first.
+        model: The model that predicted it; None without, or when it is gone.
         names: What to call the people in it.
     """
 
     decision: Decision
     excluded: Grouped
+    model: PublishedModel | None
     names: Names
 
 
@@ -115,6 +120,9 @@ class LeadStory:
         owner: Who has it, or None.
         line: The latest plan's word; None when the lead is not in it.
         decisions: Newest first.
+        excluded: Of the newest one, reps by the reason that bars them.
+        model: The model that predicted it, or None.
+        history: Everything that happened.
         names: What to call the people in it.
     """
 
@@ -122,6 +130,9 @@ class LeadStory:
     owner: Ownership | None
     line: PlanLine | None
     decisions: Sequence[Decision]
+    excluded: Grouped
+    model: PublishedModel | None
+    history: LeadHistory
     names: Names
 
 
@@ -195,6 +206,7 @@ def read_decision(
     return DecisionStory(
         decision=decision,
         excluded=by_reason(decision.excluded),
+        model=published_by(session, decision),
         names=read_names(
             session,
             reps=[*reps_of([decision]), *decision.excluded],
@@ -223,17 +235,25 @@ def read_lead(
     owner = get_owner(session, lead_id)
     line = _line(session, lead_id)
     made = list_decisions(session, limit=DECISIONS_SHOWN, lead_id=lead_id, reasons=True)
-    people = reps_of(made.decisions)
+    lead = get_lead(session, lead_id, as_of=at)
+    history = read_history(session, lead, made.decisions)
+    last = next(iter(made.decisions), None)
+    people = [*reps_of(made.decisions), *history.people]
+    if last is not None:
+        people += last.excluded
     if owner is not None:
         people.append(owner.owner)
     if line is not None:
         people += [rep_id for _, reps in line.reasons for rep_id in reps]
         people += [line.rep_id] if line.rep_id else []
     return LeadStory(
-        lead=get_lead(session, lead_id, as_of=at),
+        lead=lead,
         owner=owner,
         line=line,
         decisions=made.decisions,
+        excluded=() if last is None else by_reason(last.excluded),
+        model=None if last is None else published_by(session, last),
+        history=history,
         names=read_names(session, reps=people, leads=[lead_id], at=at, named=named),
     )
 

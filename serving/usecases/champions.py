@@ -6,6 +6,7 @@ champion before it whose file is whole.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import structlog
@@ -83,6 +84,16 @@ def _last_good(store: Store, tenant_id: TenantId, broken: str) -> Loaded | None:
                 "model does not load", version=published.version, why=str(error)
             )
     return None
+
+
+@lru_cache(maxsize=4)
+def load_published(path: str, sha256: str) -> ConversionModel:
+    """A published model's file, the last few kept in memory.
+
+    Raises:
+        ModelUnavailable: It is missing, damaged or not the one published.
+    """
+    return load_model(Path(path), sha256)
 
 
 def _file(published: models.PublishedModel) -> ConversionModel:

@@ -1,5 +1,6 @@
 """Pages for sales managers: read, never changed, in HTML even when they fail."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -9,12 +10,15 @@ from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
+from rightrep.domain.decision import Decision
 from rightrep.domain.ids import DecisionId
 from rightrep.errors import NotFound
+from rightrep.store.models import PublishedModel
 from rightrep.store.session import ReadSession
 from rightrep.store.tenants import get_tenant
 from serving.models import Key
 from serving.usecases import board, board_story
+from serving.usecases.explaining import Explanation, explain_decision
 from serving.web import (
     charts,
     pages_boards,
@@ -35,6 +39,7 @@ from serving.web.page_route import (
 )
 from serving.web.rendering import STATIC, Assets
 from serving.web.wording import Say
+from training.words import Language
 
 PAGE = 50
 OTHERS = (pages_boards, pages_channels, pages_fair, pages_own, pages_sign_in)
@@ -111,6 +116,7 @@ def get_lead(lead_id: Key, look: Looking) -> Response:
         story=replace(story, names=look.called(story.names)),
         say=say,
         say_plan=_say_plan(look, plan, say),
+        explanation=_explained(look, story.decisions[:1], story.model),
     )
 
 
@@ -137,7 +143,12 @@ def get_decision(decision_id: Key, look: Looking) -> Response:
             session, DecisionId(decision_id), at=look.at, named=look.named
         )
     story = replace(story, names=look.called(story.names))
-    return look.show("decision.html", story=story, say=say)
+    return look.show(
+        "decision.html",
+        story=story,
+        say=say,
+        explanation=_explained(look, [story.decision], story.model),
+    )
 
 
 @router.get("/language/{code}")
@@ -164,6 +175,15 @@ def _methods(path: str) -> list[str]:
 def _say_plan(look: Look, plan: board.PlanView | None, other: Say) -> Say:
     """A plan's values are in the unit it was made with, whatever is set by now."""
     return other if plan is None else look.say(other.tenant, plan.objective)
+
+
+def _explained(
+    look: Look, made: Sequence[Decision], published: PublishedModel | None
+) -> Explanation | None:
+    """What made the chance of a decision, in the page's language; None without one."""
+    if not made:
+        return None
+    return explain_decision(made[0], published, Language(look.language))
 
 
 def _say(look: Look, session: ReadSession) -> Say:

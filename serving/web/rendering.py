@@ -1,6 +1,7 @@
 """Templates into answers, with the headers that keep a page to itself."""
 
 import hashlib
+import math
 import re
 from functools import cache, partial
 from pathlib import Path
@@ -92,6 +93,7 @@ def _environment(language: str) -> Environment:
         undefined=StrictUndefined,
         extensions=["jinja2.ext.i18n"],
     )
+    made.filters["exp"] = math.exp
     words = translations(language)
     made.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]
     made.globals.update(

@@ -11,6 +11,7 @@ from functools import cache
 from string import Formatter
 
 from optimizer.policies import POLICIES
+from rightrep.domain.activity import ActivityKind
 from rightrep.domain.collusion import Severity
 from rightrep.domain.eligibility import SENTENCES
 from rightrep.domain.lead import Stage
@@ -95,6 +96,8 @@ RECORDED = (
     "The model {name} is not the one published.",
     "The model {name} is damaged: {error}",
     "Another model answers by now than made the plan.",
+    "The model that predicted this is not kept any more.",
+    "The model that predicted this reads other columns by now.",
 )
 """Sentences of records and errors, their figures in braces."""
 
@@ -116,6 +119,7 @@ SPOKEN = tuple(
             ),
             *(one.value for one in (*RepStatus, *Stage, *Role, *Severity)),
             *(policy.replace("_", " ") for policy in POLICIES),
+            *(kind.value.replace("_", " ") for kind in ActivityKind),
             "imported",
             "lottery",
         ]
