@@ -6,6 +6,7 @@ from typing import NamedTuple
 import pyarrow as pa
 from sqlalchemy import ColumnElement, and_, bindparam, select
 
+from rightrep.domain.lead import LeadKind
 from rightrep.store import schema
 from rightrep.store.aliases import RecordKind
 from rightrep.store.arrow import TEXT, TIME, read_table
@@ -35,7 +36,7 @@ class Cohort(NamedTuple):
 
 
 def read_cohort(session: ReadSession, *, first: datetime, before: datetime) -> Cohort:
-    """Leads created in a span, as known now.
+    """Leads created in a span, as known now; work orders are none.
 
     Args:
         session: Where to read, in one snapshot.
@@ -81,6 +82,7 @@ def _came() -> "ColumnElement[bool]":
     )
     return and_(
         of_tenant(schema.leads),
+        schema.leads.c.kind == LeadKind.LEAD.value,
         schema.leads.c.created_at >= _FIRST,
         schema.leads.c.created_at < _BEFORE,
         schema.leads.c.lead_id.not_in(merged),

@@ -16,6 +16,7 @@ from rightrep.domain.collusion import Severity
 from rightrep.domain.eligibility import SENTENCES
 from rightrep.domain.lead import Stage
 from rightrep.domain.person import LONG, PLAIN, SHORT
+from rightrep.domain.outcome import Result
 from rightrep.domain.rep import RepStatus
 from rightrep.domain.roles import Role
 from rightrep.store.people import CHANGED
@@ -120,6 +121,7 @@ SPOKEN = tuple(
             *(one.value for one in (*RepStatus, *Stage, *Role, *Severity)),
             *(policy.replace("_", " ") for policy in POLICIES),
             *(kind.value.replace("_", " ") for kind in ActivityKind),
+            *(result.value for result in Result),
             "imported",
             "lottery",
         ]
