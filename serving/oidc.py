@@ -5,10 +5,12 @@ together: discovery, where to send the browser, and what the provider's token sa
 everything about it was checked (OpenID Connect Core 1.0, 3.1.3.7).
 """
 
+import ssl
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import httpx
@@ -208,7 +210,12 @@ class Provider:
     def _ask(self, method: str, url: str, **sent: Any) -> dict[str, Any]:  # noqa: ANN401
         try:
             answer = httpx.request(
-                method, url, timeout=TIMEOUT_SECONDS, follow_redirects=False, **sent
+                method,
+                url,
+                timeout=TIMEOUT_SECONDS,
+                follow_redirects=False,
+                verify=_authorities(),
+                **sent,
             )
             found = answer.json() if answer.content else None
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
@@ -264,3 +271,9 @@ class Provider:
         named = [one for one in values if isinstance(one, str)]
         given = {self.roles[one] for one in named if one in self.roles}
         return next((role for role in RANKED if role in given), None)
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Whose certificates are believed; reading them takes longer than a request."""
+    return httpx.create_ssl_context()
