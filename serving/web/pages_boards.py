@@ -2,17 +2,25 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Annotated
 
-from fastapi import Response
+from fastapi import Query, Response
 
 from rightrep.errors import NotAllowed
 from rightrep.store.alarms import RaisedAlarm
 from serving.models import Key
-from serving.usecases import board_models, board_reps, board_stuck, rep_ratings
+from serving.usecases import (
+    board_models,
+    board_reps,
+    board_stuck,
+    board_trial,
+    rep_ratings,
+)
 from serving.usecases.cheating import in_words
+from serving.web import charts
 from serving.web.files import csv_file
 from serving.web.page_route import Look, Looking, router
-from serving.web.spoken import OF_MANAGERS
+from serving.web.spoken import DRAWN, OF_MANAGERS
 
 CSV_COLUMNS = (
     "rep_id",
@@ -82,6 +90,24 @@ def get_models(look: Looking) -> Response:
     with look.parts.store.read(look.tenant_id) as session:
         page = board_models.read_models(session, at=look.at)
     return look.show("models.html", page=page, say=look.say(page.tenant))
+
+
+@router.get("/better")
+def get_better(
+    look: Looking, experiment: Annotated[Key | None, Query()] = None
+) -> Response:
+    """Is it better? What may be concluded of an experiment today."""
+    with look.parts.store.read(look.tenant_id) as session:
+        page = board_trial.read_trial(session, name=experiment, at=look.at)
+    say = look.say(page.tenant)
+    return look.show(
+        "better.html",
+        page=page,
+        say=say,
+        kinds=DRAWN,
+        effect_chart=charts.of_effect(page, say),
+        wins_chart=charts.of_wins(page),
+    )
 
 
 def _team(look: Look) -> board_reps.TeamPage:

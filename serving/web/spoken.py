@@ -6,17 +6,19 @@ figures; any other is shown as it is.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from string import Formatter
 
+from experiments.drawn import GUARDRAILS
 from optimizer.policies import POLICIES
 from rightrep.domain.activity import ActivityKind
 from rightrep.domain.collusion import Severity
 from rightrep.domain.eligibility import SENTENCES
+from rightrep.domain.experiment import UnitKind
 from rightrep.domain.lead import Stage
-from rightrep.domain.person import LONG, PLAIN, SHORT
 from rightrep.domain.outcome import Result
+from rightrep.domain.person import LONG, PLAIN, SHORT
 from rightrep.domain.rep import RepStatus
 from rightrep.domain.roles import Role
 from rightrep.store.people import CHANGED
@@ -25,6 +27,8 @@ from serving.oidc import AWAY, NOT_AS_AGREED
 from serving.turnstile import CROWDED
 from serving.usecases import people_oidc
 from serving.usecases.cheating import WORDS
+from serving.usecases.experiment_report import COUPLINGS
+from serving.usecases.experiments import CONTROL, TREATMENT
 from serving.usecases.people import SAME, TOO_MANY, WRONG
 from serving.web.signing import (
     FOR_REPS,
@@ -36,6 +40,13 @@ from serving.web.signing import (
 
 Translate = Callable[[str], str]
 _ENDS = re.compile(r"(?<=[a-z%)0-9]\.) (?=[A-Z])")
+
+DRAWN: Mapping[UnitKind, str] = {
+    UnitKind.LEAD: "single leads",
+    UnitKind.TEAM_DAY: "teams' days",
+    UnitKind.TIME_SLICE: "slices of time",
+}
+"""What is drawn, by kind of unit."""
 
 OF_MANAGERS = "Ratings of people are for managers."
 NOT_REPEATED = "The new password was repeated differently."
@@ -93,6 +104,9 @@ RECORDED = (
     "Outcomes: {found} are known after {days} days, before {expected}.",
     "Not enough decisions to say: {n} of {needed} needed.",
     "No drift in {n} decisions.",
+    "Reps have {slots} slots a day; split between two arms, fewer than {few} leave a "
+    "policy little to choose from.",
+    "Draw team-days instead.",
     "The model {name} cannot be read.",
     "The model {name} is not the one published.",
     "The model {name} is damaged: {error}",
@@ -116,12 +130,24 @@ SPOKEN = tuple(
             "unchanged, or none.",
             *(
                 f"There is no such {kind}."
-                for kind in ("plan", "lead", "rep", "decision", "language")
+                for kind in (
+                    "plan",
+                    "lead",
+                    "rep",
+                    "decision",
+                    "experiment",
+                    "language",
+                )
             ),
             *(one.value for one in (*RepStatus, *Stage, *Role, *Severity)),
             *(policy.replace("_", " ") for policy in POLICIES),
             *(kind.value.replace("_", " ") for kind in ActivityKind),
             *(result.value for result in Result),
+            *DRAWN.values(),
+            *GUARDRAILS,
+            *(one for said in COUPLINGS.values() for one in said),
+            CONTROL,
+            TREATMENT,
             "imported",
             "lottery",
         ]

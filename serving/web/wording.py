@@ -65,9 +65,10 @@ class Say:
         """The same, with its sign."""
         return f"+{self.value(value)}" if value >= 0 else self.value(value)
 
-    def more_percent(self, share: float) -> str:
+    def more_percent(self, share: float, digits: int = 1) -> str:
         """A relative difference, with its sign."""
-        return f"+{self.percent(share)}" if share >= 0 else self.percent(share)
+        said = self.percent(share, digits)
+        return f"+{said}" if share >= 0 else said
 
     def money(self, amount: Money) -> str:
         """An amount in its own currency."""
@@ -76,6 +77,10 @@ class Say:
     def major(self, amount: float) -> str:
         """An amount in major units of the tenant's currency."""
         return self._money(amount, self.tenant.currency)
+
+    def minor(self, amount: float) -> str:
+        """Minor units of the tenant's currency, such as a mean of several amounts."""
+        return self._money(amount / self._scale, self.tenant.currency)
 
     def percent(self, share: float, digits: int = 1) -> str:
         """A share of 1."""

@@ -14,7 +14,9 @@ from rightrep.domain.ids import LeadId
 from rightrep.domain.plan import StoredPlan
 from rightrep.domain.roles import Role
 from rightrep.store.engine import Store
+from serving.usecases.experiments import Wanted
 from tests import board_market as market
+from tests import trial_parts
 from tests.servers import running
 from tests.serving_parts import ACME, Served, serve
 
@@ -104,6 +106,13 @@ def site(
         market.commit(session, first, at=now - timedelta(hours=2))
     with store.write(ACME) as session:
         plan = market.add_plan(session, leads[40:], at=now - timedelta(minutes=9))
+    with store.write(ACME) as session:
+        trial = trial_parts.running(
+            session,
+            Wanted(experiment="spring", design={"horizon_days": 7, "n_optimal": 500}),
+            at=now - timedelta(days=30),
+        )
+    trial_parts.run(store, ACME, trial, days=20, per_day=20, won=(0.3, 0.5))
     # The server has the real clock: what tests add from here on is of today.
     served.clock.move(now - served.clock.now())
     with running(url, home, tenant=ACME) as [server]:

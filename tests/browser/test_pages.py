@@ -33,6 +33,7 @@ def paths(site: Site) -> dict[str, str]:
     answer = site.served.get("/v1/decisions?limit=1", role=Role.MANAGER).json()
     return {
         "board": "/",
+        "better": "/better",
         "stuck": "/stuck",
         "reps": "/reps",
         "fair": "/fair",
@@ -142,6 +143,21 @@ def test_charts_are_drawn_in_the_colours_of_the_page(visit: Visitor, look: str) 
         assert inked(page, chart, "given") > 300
         assert inked(page, chart, "held") > 300
         assert inked(page, chart, "limit") > 20
+
+
+def test_the_effect_and_the_wins_are_drawn_in_the_colours_of_the_page(
+    visit: Visitor, site: Site
+) -> None:
+    page = visit(color_scheme="dark").page
+    page.goto(f"{site.url}/better")
+    settled(page)
+
+    assert inked(page, "effect", "given") > 300
+    assert inked(page, "effect", "limit") > 100
+    assert inked(page, "wins", "given") > 300
+    assert inked(page, "wins", "soft") > 50
+    page.get_by_text("Look by look").click()
+    expect(page.locator("#looks-table tbody tr").first).to_be_visible()
 
 
 def test_charts_follow_the_colour_scheme_while_the_page_is_open(visit: Visitor) -> None:

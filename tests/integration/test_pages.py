@@ -58,6 +58,7 @@ def every_page(served: Served) -> Iterator[Any]:
     made = re.search(r'href="(/decisions/[0-9a-f-]+)"', board_page.text)
     assert made is not None
     for path in (
+        "/better",
         "/models",
         "/stuck",
         "/fair",

@@ -133,7 +133,66 @@
     };
   };
 
-  const kinds = { policies, loads, shares, curve, funnel };
+  // A band is its lower end, unseen, and its width stacked upon it.
+  const band = (name, low, high, ink) => [
+    { type: "line", stack: name, stackStrategy: "all", data: low, showSymbol: false, lineStyle: { width: 0 }, silent: true },
+    {
+      type: "line",
+      stack: name,
+      stackStrategy: "all",
+      data: high.map((end, k) => end - low[k]),
+      showSymbol: false,
+      lineStyle: { width: 0 },
+      areaStyle: { color: ink, opacity: 0.22 },
+      silent: true,
+    },
+  ];
+  const line = (data, ink, style = {}) => ({
+    type: "line",
+    data,
+    showSymbol: data.length === 1,
+    itemStyle: { color: ink },
+    lineStyle: { color: ink, width: 2, ...style },
+    silent: true,
+  });
+  const percents = (colour, more) => ({
+    type: "value",
+    ...axis(colour),
+    axisLabel: { color: colour("soft"), fontSize: 12, formatter: "{value} %" },
+    ...more,
+  });
+  const spread = (colour, data, width) => ({
+    type: "category",
+    data,
+    boundaryGap: data.length === 1,
+    ...axis(colour),
+    axisLabel: { color: colour("soft"), fontSize: 12, hideOverlap: true, interval: Math.ceil((data.length * 100) / width) },
+  });
+
+  const effect = (data, colour, width) => ({
+    grid: { left: 0, right: 24, top: 12, bottom: 4, containLabel: true },
+    xAxis: spread(colour, data.days, width),
+    yAxis: percents(colour, { min: data.axis[0], max: data.axis[1], interval: data.axis[2] }),
+    series: [
+      ...band("interval", data.low, data.high, colour("given")),
+      line(data.days.map(() => 0), colour("limit"), { width: 1.5 }),
+      line(data.effect, colour("given")),
+    ],
+  });
+
+  const wins = (data, colour, width) => ({
+    grid: { left: 0, right: 24, top: 12, bottom: 4, containLabel: true },
+    xAxis: spread(colour, data.days, 2.5 * width),
+    yAxis: percents(colour, { min: 0 }),
+    series: [
+      ...band("control", data.control.low, data.control.high, colour("held")),
+      ...band("treatment", data.treatment.low, data.treatment.high, colour("given")),
+      line(data.control.share, colour("soft"), { type: "dashed" }),
+      line(data.treatment.share, colour("given")),
+    ],
+  });
+
+  const kinds = { policies, loads, shares, curve, funnel, effect, wins };
   for (const element of document.querySelectorAll("[data-chart]")) {
     const data = JSON.parse(document.getElementById(element.dataset.source).textContent);
     const chart = echarts.init(element);
