@@ -15,6 +15,8 @@ from experiments.market_activities import Activities, draw_activities, positions
 from experiments.market_calendar import Calendar
 from experiments.market_exports import (
     activity_rows,
+    crm_lead_ids,
+    crm_rep_ids,
     decision_rows,
     lead_rows,
     outcome_rows,
@@ -108,6 +110,18 @@ class Market:
     def rep_ids(self) -> pd.Series:
         """Our id of each rep, as in ``history``; dtype str."""
         return self._ids.rep
+
+    @property
+    def crm_lead_ids(self) -> list[str]:
+        """What the exports call each lead."""
+        names: list[str] = crm_lead_ids(np.arange(self.leads.n_leads)).to_pylist()
+        return names
+
+    @property
+    def crm_rep_ids(self) -> list[str]:
+        """What the exports call each rep."""
+        names: list[str] = crm_rep_ids(np.arange(self.reps.n_reps)).to_pylist()
+        return names
 
     def contacts(self) -> pd.DataFrame:
         """Who is behind the leads: one row per customer, as in ``leads.customer``.

@@ -28,12 +28,12 @@ SHIFTS = "mon-fri 09:00-18:00"
 _WHOLE = pa.int64()
 
 
-def lead_ids(lead: IntArray) -> pa.Array:
+def crm_lead_ids(lead: IntArray) -> pa.Array:
     """The CRM's ids of leads: ``L0000042``."""
     return numbered("L", lead, 7)
 
 
-def rep_ids(rep: IntArray) -> pa.Array:
+def crm_rep_ids(rep: IntArray) -> pa.Array:
     """The CRM's ids of reps: ``R0042``; missing for -1."""
     return numbered("R", rep, 4)
 
@@ -65,7 +65,7 @@ def lead_rows(leads: Leads, versions: Versions, contacts: pd.DataFrame) -> pa.Ta
     size_gone = ~versions.size_known
     return pa.table(
         {
-            "external_id": lead_ids(lead),
+            "external_id": crm_lead_ids(lead),
             "created_at": _instants(leads.created[lead]),
             "valid_from": _instants(versions.valid_from),
             "customer": numbered("C", leads.customer[lead], 7),
@@ -82,7 +82,7 @@ def lead_rows(leads: Leads, versions: Versions, contacts: pd.DataFrame) -> pa.Ta
             "campaign": spell(leads.campaigns, leads.campaign[lead]),
             "stage": spell(STAGES, versions.stage),
             "grade": spell(world.GRADES, leads.grade[lead]),
-            "owner": rep_ids(versions.owner),
+            "owner": crm_rep_ids(versions.owner),
             "attributes.buying_style": spell(world.STYLES, leads.style[lead]),
             "attributes.timeline": spell(world.TIMELINES, leads.timeline[lead]),
         }
@@ -98,11 +98,11 @@ def rep_rows(
     hired = [calendar.date_of(int(day)) for day in reps.hired]
     return pa.table(
         {
-            "external_id": rep_ids(rep),
+            "external_id": crm_rep_ids(rep),
             "name": rep_names.take(pa.array(rep)),
             "valid_from": _instants(versions.valid_from),
             "team": spell(reps.teams, reps.team[rep]),
-            "manager": rep_ids(reps.manager[rep]),
+            "manager": crm_rep_ids(reps.manager[rep]),
             "region": spell(places.REGIONS, reps.region[rep]),
             "languages": _lists(listed(world.LANGUAGES, reps.languages), rep),
             "products": _lists(allowed_products(reps), rep),
@@ -126,8 +126,8 @@ def decision_rows(past: Past) -> pa.Table:
     return pa.table(
         {
             "external_id": decision_ids(np.arange(past.lead.size)),
-            "lead": lead_ids(past.lead),
-            "rep": rep_ids(past.rep),
+            "lead": crm_lead_ids(past.lead),
+            "rep": crm_rep_ids(past.rep),
             "decided_at": _instants(past.decided_at),
             "policy": spell(POLICIES, past.policy),
             "propensity": pa.array(past.propensity, mask=np.isnan(past.propensity)),
@@ -140,7 +140,7 @@ def outcome_rows(past: Past, seen: Closes) -> pa.Table:
     return pa.table(
         {
             "event_id": _outcome_ids(np.arange(seen.decision.size)),
-            "lead": lead_ids(past.lead[seen.decision]),
+            "lead": crm_lead_ids(past.lead[seen.decision]),
             "result": spell(("lost", "won"), seen.won.astype(np.int64)),
             "closed_at": _instants(seen.closed_at),
             "value": _amounts(seen.value),
@@ -159,8 +159,8 @@ def activity_rows(activities: Activities) -> pa.Table:
     return pa.table(
         {
             "event_id": numbered("A", np.arange(activities.lead.size), 8),
-            "lead": lead_ids(activities.lead),
-            "rep": rep_ids(activities.rep),
+            "lead": crm_lead_ids(activities.lead),
+            "rep": crm_rep_ids(activities.rep),
             "kind": spell(KINDS, activities.kind),
             "happened_at": _instants(activities.at),
             "result": spell(RESULTS, activities.result),

@@ -22,7 +22,8 @@ Modules, in the order things are made::
     market                                all of it together
 """
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -58,11 +59,15 @@ __all__ = [
     "MarketSettings",
     "Truth",
     "batch",
+    "kept_settings",
     "simulate",
     "small_market",
     "write_demo",
     "write_exports",
 ]
+
+SETTINGS_FILE = "market.json"
+"""What ``write_demo`` keeps of a market beside its files."""
 
 _PRIOR_LEADS = 20.0
 
@@ -210,6 +215,8 @@ def write_demo(folder: Path, settings: MarketSettings) -> DemoSummary:
     market = simulate(settings)
     tables = {**market.exports(), "costs": cost_rows(market.channel_costs())}
     files = write_files(folder, tables)
+    told = asdict(settings) | {"end": settings.end.isoformat()}
+    (folder / SETTINGS_FILE).write_text(json.dumps(told, indent=2))
     order = ("reps", "leads", "decisions", "outcomes", "activities", "costs")
     won = np.asarray(tables["outcomes"]["result"]) == "won"
     zone = settings.end.tzinfo
@@ -224,6 +231,24 @@ def write_demo(folder: Path, settings: MarketSettings) -> DemoSummary:
         start=datetime.fromtimestamp(market.calendar.midnight, zone),
         end=settings.end,
     )
+
+
+def kept_settings(folder: Path) -> MarketSettings:
+    """The settings of the market that ``write_demo`` wrote to a folder.
+
+    They give the same market again, with its truth.
+
+    Raises:
+        InvalidInput: No market was written there.
+    """
+    try:
+        told = json.loads((folder / SETTINGS_FILE).read_text())
+        return MarketSettings(**told | {"end": datetime.fromisoformat(told["end"])})
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InvalidInput(
+            f"There is no demo market in {folder}.",
+            remedy="Make one with `rightrep demo`.",
+        ) from error
 
 
 def _some(rng: np.random.Generator, there: int, wanted: int, field: str) -> IntArray:

@@ -30,6 +30,9 @@ class Settings(BaseSettings):
     mlflow_tracking_uri: str | None = Field(
         default=None, description="MLflow server; embedded in `home` when not given."
     )
+    log_comparisons: bool = Field(
+        default=False, description="Log every `rightrep compare` to MLflow."
+    )
     tenant: str = Field(
         default="default", description="Tenant that terminal commands act for."
     )

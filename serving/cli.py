@@ -11,6 +11,7 @@ from rightrep.errors import RightRepError
 from serving.commands import (
     alarms,
     backtest,
+    compare,
     data,
     demo,
     duplicates,
@@ -36,7 +37,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for module in (demo, data, duplicates, learn, backtest, share, routing, health, run):
+for module in (
+    demo,
+    data,
+    duplicates,
+    learn,
+    backtest,
+    share,
+    compare,
+    routing,
+    health,
+    run,
+):
     module.register(app)
 app.add_typer(alarms.app, name="alarms")
 app.add_typer(experiments.app, name="experiment")

@@ -41,6 +41,15 @@ class Contestant:
     model: ConversionModel
     known: Known
 
+    @classmethod
+    def of(cls, model: ConversionModel, history: History) -> "Contestant":
+        """A model with its origin, and the history under its recipe.
+
+        Raises:
+            ValueError: The model does not say what it was made by.
+        """
+        return cls(model, _origin(model).known(history))
+
     def chances(self, lead: IntArray, rep: IntArray, at: IntArray) -> FloatArray:
         """Chance of each pair, as of its instant; float64 (n_pairs,).
 
@@ -103,19 +112,15 @@ def hold(
         TooFewOutcomes: The rehearsal has too little to learn from.
         ValueError: The champion does not say what it was made by.
     """
-    first = _contestant(champion, history)
+    first = Contestant.of(champion, history)
     labels = labelled(first.known.own, _origin(champion).recipe, instant(as_of))
     new = np.flatnonzero(labels.window_end > instant(_origin(champion).as_of))
     if new.size < fewest:
         return int(new.size)
     judging = labels.where(new[-max(fewest, new.size // 2) :])
     cut = pd.Timestamp(int(judging.window_end.min()) - 1, unit="us", tz="UTC")
-    second = _contestant(rehearse(cut), history)
+    second = Contestant.of(rehearse(cut), history)
     return Contest(first, second, judging)
-
-
-def _contestant(model: ConversionModel, history: History) -> Contestant:
-    return Contestant(model, _origin(model).known(history))
 
 
 def _origin(model: ConversionModel) -> Origin:

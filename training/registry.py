@@ -8,9 +8,9 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from training.tuning import Tuning
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from mlflow import MlflowClient
+    from mlflow.entities import Run
     from mlflow.models import ModelSignature
 
 CHAMPION = "champion"
@@ -42,6 +43,7 @@ REQUIREMENTS = (
 
 _SQLITE = "sqlite:///"
 _NOISY = ("mlflow", "alembic")
+_PARENT = "mlflow.parentRunId"
 
 
 def log_training(trained: TrainedModel, *, tracking_uri: str, experiment: str) -> str:
@@ -110,6 +112,116 @@ def log_backtest(
         )
         client.set_terminated(run_id)
         return str(run_id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """One run to be logged, of anything that is not a training.
+
+    Attributes:
+        name: Name of the run.
+        parameters: What it was done with.
+        metrics: What was found.
+        texts: Files by name.
+        figures: Plots by file name.
+    """
+
+    name: str
+    parameters: Mapping[str, object]
+    metrics: Mapping[str, float]
+    texts: Mapping[str, str]
+    figures: Mapping[str, "Figure"]
+
+
+def log_sheets(
+    whole: Sheet, parts: Sequence[Sheet], *, tracking_uri: str, experiment: str
+) -> str:
+    """Log a run with runs inside it: a comparison, and each thing compared.
+
+    Args:
+        whole: The run around the others.
+        parts: The runs inside it.
+        tracking_uri: As in ``log_training``.
+        experiment: Name of the experiment.
+
+    Returns:
+        The id of the run around the others.
+
+    Raises:
+        InvalidInput: MLflow is not installed.
+    """
+    with _client(tracking_uri) as client:
+        place = _experiment(client, tracking_uri, experiment)
+        parent = _log_sheet(client, place, whole, {})
+        for part in parts:
+            _log_sheet(client, place, part, {_PARENT: parent})
+        return parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoggedRun:
+    """A run as it was logged.
+
+    Attributes:
+        name: Its name.
+        parameters: What it was done with.
+        metrics: What was found.
+        files: Names of its files.
+    """
+
+    name: str
+    parameters: Mapping[str, str]
+    metrics: Mapping[str, float]
+    files: Sequence[str]
+
+
+def read_sheets(
+    run_id: str, *, tracking_uri: str
+) -> tuple[LoggedRun, Sequence[LoggedRun]]:
+    """A run that ``log_sheets`` logged, and the runs inside it, as logged.
+
+    Raises:
+        InvalidInput: MLflow is not installed, or has no such run.
+    """
+    with _client(tracking_uri) as client:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            whole = client.get_run(run_id)
+        except MlflowException as error:
+            raise InvalidInput(f"MLflow has no run {run_id!r}.") from error
+        parts = client.search_runs(
+            [whole.info.experiment_id],
+            filter_string=f"tags.`{_PARENT}` = '{run_id}'",
+            order_by=["attributes.start_time"],
+        )
+        return _logged(client, whole), [_logged(client, one) for one in parts]
+
+
+def _logged(client: "MlflowClient", run: "Run") -> LoggedRun:
+    return LoggedRun(
+        name=run.info.run_name,
+        parameters=run.data.params,
+        metrics=run.data.metrics,
+        files=[one.path for one in client.list_artifacts(run.info.run_id)],
+    )
+
+
+def _log_sheet(
+    client: "MlflowClient", place: str, sheet: Sheet, tags: Mapping[str, str]
+) -> str:
+    run = client.create_run(place, run_name=sheet.name, tags=dict(tags))
+    run_id = str(run.info.run_id)
+    for name, value in sheet.parameters.items():
+        client.log_param(run_id, name, value)
+    for name, number in sheet.metrics.items():
+        client.log_metric(run_id, name, number)
+    for name, text in sheet.texts.items():
+        client.log_text(run_id, text, name)
+    for name, figure in sheet.figures.items():
+        client.log_figure(run_id, figure, name)
+    client.set_terminated(run_id)
+    return run_id
 
 
 def set_champion(version: str, *, tracking_uri: str, experiment: str) -> None:

@@ -1,4 +1,4 @@
-"""Plan a batch; compare policies on it."""
+"""Plan a batch."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +17,6 @@ from serving.usecases.fair_shares import FairAnswer
 from serving.usecases.planning import (
     MadePlan,
     PlanRequest,
-    expected_values,
     keep_plan,
     make_plan,
 )
@@ -25,9 +24,8 @@ from serving.usecases.telling import write_plan
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
+    """Add the command."""
     app.command()(plan)
-    app.command()(compare)
 
 
 def plan(
@@ -68,50 +66,6 @@ def plan(
         write_plan(context.store, tenant_id, made, out)
     for line in plan_in_words(made, done):
         typer.echo(line)
-
-
-def compare(
-    baseline: Annotated[
-        str, typer.Option(help="Policy to compare with.")
-    ] = "round_robin",
-    as_of: Annotated[str | None, typer.Option(help="Compare as of then.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of every draw.")] = 0,
-) -> None:
-    """Print what each policy expects to earn on the leads that have no owner."""
-    _require_policy(baseline, "--baseline")
-    context, tenant_id = opened()
-    zone = tenant_of(context, tenant_id).time_zone
-    clock = clock_at(as_of, zone)
-    if clock is not None:
-        context, tenant_id = opened(clock)
-    made = make_plan(context, tenant_id, PlanRequest(seed=seed, actor=ACTOR))
-    if made.scores is None:
-        raise InvalidInput(
-            "Policies cannot be compared without a model "
-            f"({made.chosen.fallback or 'there are no leads or no reps'}).",
-            remedy="Run `rightrep train` first.",
-        )
-    problem = made.chosen.problem
-    worth = expected_values(problem, list(POLICIES))
-    currency = made.situation.tenant.currency
-    scale = 10 ** minor_digits(currency)
-    typer.echo(
-        f"{problem.n_leads:,} leads, {problem.n_reps:,} reps, "
-        f"{int(problem.capacity.sum()):,} slots; expected by model "
-        f"{made.scores.model_version}"
-    )
-    typer.echo(f"{'policy':<18}{'expected ' + currency:>18}{'more':>14}{'':>9}")
-    base = worth[baseline]
-    for name, value in sorted(worth.items(), key=lambda item: -item[1]):
-        more = value - base
-        share = f"{more / base:+.1%}" if base > 0 else ""
-        typer.echo(
-            f"{name:<18}{value / scale:>18,.0f}{more / scale:>+14,.0f}{share:>9}"
-        )
-    typer.echo(
-        "These are the model's own expectations, which flatter whoever follows the "
-        "model. Only a randomised experiment tells what a policy earns."
-    )
 
 
 def _require_policy(name: str, option: str) -> None:

@@ -47,25 +47,34 @@ FEW = 1_000
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, eq=False)
-class Scores:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Chances:
+    """What leads are shared out by.
+
+    Attributes:
+        p_convert: Chance to win within the label window; float32 (n_leads, n_reps).
+        quality: Lead-only chance; float64 (n_leads,).
+        deal_value_minor: Stated, else usual, deal value; minor units of the tenant's
+            currency; float64 (n_leads,). 1 where nobody ever stated one.
+    """
+
+    p_convert: Float32Array
+    quality: NDArray[np.float64]
+    deal_value_minor: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Scores(Chances):
     """What the model says about every pair of a situation.
 
     Attributes:
         model_version: Which model.
         columns_version: Contract of the feature rows.
-        p_convert: Chance to win within the label window; float32 (n_leads, n_reps).
-        quality: Lead-only chance; float64 (n_leads,).
-        deal_value_minor: Stated, else usual, deal value; minor units of the tenant's
-            currency; float64 (n_leads,). 1 where nobody ever stated one.
         columns: Feature rows by side.
     """
 
     model_version: str
     columns_version: str
-    p_convert: Float32Array
-    quality: NDArray[np.float64]
-    deal_value_minor: NDArray[np.float64]
     columns: Batch
 
     def of_lead(self, lead: int) -> "Scores":

@@ -22,7 +22,7 @@ from optimizer.verify import total_value
 from rightrep.domain.decision import RunnerUp
 from rightrep.domain.lottery import enters_lottery
 from rightrep.errors import InvalidInput, SolverStopped
-from serving.usecases.advice import Scores
+from serving.usecases.advice import Chances, Scores
 from serving.usecases.fair_shares import FairAnswer, FairTerms, solve_fairly
 from serving.usecases.rule_inputs import Past
 from serving.usecases.ruled_choice import NEEDS_MODEL, kept_first, merged, rest_of
@@ -85,7 +85,7 @@ class Chosen:
 
 def choose_batch(
     situation: Situation,
-    scores: Scores | None,
+    scores: Chances | None,
     *,
     policy: str,
     seed: int,

@@ -108,7 +108,7 @@ def randomised_value(
         The figures; None when there is no such decision.
     """
     known = contest.champion.known
-    labels, mask = _usable(
+    labels, mask = usable(
         contest.labels, known.own.decisions.ids, known.own.rep_ids, drawable
     )
     if labels.n_rows == 0:
@@ -139,13 +139,24 @@ def randomised_value(
     )
 
 
-def _usable(
+def usable(
     labels: Labelled,
     decision_ids: pd.Index,
     rep_ids: pd.Index,
     drawable: Mapping[DecisionId, Sequence[RepId]],
 ) -> tuple[Labelled, BoolArray]:
-    """Decisions whose lottery is known, and whom it could have drawn."""
+    """Decisions whose lottery is known, and whom it could have drawn.
+
+    Args:
+        labels: Decisions in order of time.
+        decision_ids: Ids of all decisions, by code.
+        rep_ids: Ids of the reps, by code.
+        drawable: Reps who could have been drawn, by decision.
+
+    Returns:
+        Those of the decisions for which all these reps with equal chances give the
+        propensity that was logged; bool (n_rows, n_reps).
+    """
     chosen: list[int] = []
     masks: list[BoolArray] = []
     n_pairs = 0

@@ -29,7 +29,7 @@ from rightrep.domain.tenant import Tenant
 from rightrep.store import leads, ownership, reps
 from rightrep.store.session import ReadSession
 from rightrep.store.tenants import get_tenant
-from serving.usecases.advice import Scores
+from serving.usecases.advice import Chances
 from serving.usecases.pool_cooling import cooling_reps
 
 _DAY = 86_400.0
@@ -139,7 +139,7 @@ def read_situation(
     return Situation(at, tenant, routing, found, roster, codes, waiting, columns)
 
 
-def value_of(situation: Situation, scores: Scores | None) -> FloatArray:
+def value_of(situation: Situation, scores: Chances | None) -> FloatArray:
     """Expected value of each pair: minor units, or chances to win, as the tenant asks.
 
     Args:
@@ -159,7 +159,7 @@ def value_of(situation: Situation, scores: Scores | None) -> FloatArray:
 
 
 def problem_of(
-    situation: Situation, scores: Scores | None, *, seed: int = 0
+    situation: Situation, scores: Chances | None, *, seed: int = 0
 ) -> Problem:
     """The situation as arrays."""
     n_leads, n_reps = situation.codes.shape
