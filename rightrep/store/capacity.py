@@ -151,7 +151,7 @@ def take_leads(
     if exclusions is not None:
         exclusions = Exclusions(exclusions.reps, exclusions.codes[carried])
     stands = [made[place] for place in carried]
-    log_decisions(session, stands, exclusions=exclusions)
+    log_decisions(session, stands, exclusions=exclusions, are_new=True)
     count_gifts(session, stands, exclusions, split=split, day=local_day)
     apply(session, states, [_taking(d, states, kind, local_day) for d in stands])
     return returned

@@ -1,12 +1,14 @@
 """Many new rows at once, past the statement compiler: COPY on PostgreSQL."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from psycopg import Connection, sql
-from sqlalchemy import Table
+from sqlalchemy import JSON, Date, Table
+from sqlalchemy.types import TypeEngine
 
 from rightrep.store.session import WriteSession
+from rightrep.store.types import UtcDateTime, to_json, to_micros
 
 
 def copy_in(
@@ -36,6 +38,38 @@ def copy_in(
     places = ", ".join("?" * len(names))
     adding = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({places})"  # noqa: S608 - names from the schema
     driver.executemany(adding, full)
+
+
+def add_rows(
+    session: WriteSession, table: Table, columns: Mapping[str, Sequence[Any]]
+) -> None:
+    """Add rows whose key was made in this transaction, given by column.
+
+    Args:
+        session: Whose rows they become.
+        table: Where to.
+        columns: Values by column, without ``tenant_id``, as they are in the program.
+    """
+    taken = [
+        _as_taken(values, table.c[name].type, is_postgresql=session.is_postgresql)
+        for name, values in columns.items()
+    ]
+    copy_in(session, table, tuple(columns), zip(*taken, strict=True))
+
+
+def _as_taken(
+    values: Sequence[Any], kind: TypeEngine[Any], *, is_postgresql: bool
+) -> Sequence[Any]:
+    """Values of one column as the driver takes them."""
+    if isinstance(kind, JSON):
+        return [None if value is None else to_json(value) for value in values]
+    if is_postgresql:
+        return values
+    if isinstance(kind, UtcDateTime):
+        return [None if at is None else to_micros(at) for at in values]
+    if isinstance(kind, Date):
+        return [None if day is None else day.isoformat() for day in values]
+    return values
 
 
 def _copy(

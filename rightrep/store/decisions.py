@@ -18,13 +18,13 @@ from rightrep.errors import InvalidInput, NotFound
 from rightrep.store.exclusions import (
     Exclusions,
     get_rosters,
-    packed,
+    packed_rows,
     save_roster,
     spelled_out,
     unpacked,
 )
 from rightrep.store.guard import of_tenant
-from rightrep.store.rows import insert_new
+from rightrep.store.rows import add_made, insert_new
 from rightrep.store.schema import decisions
 from rightrep.store.session import ReadSession, WriteSession
 from rightrep.store.sets import any_of, batches
@@ -67,6 +67,7 @@ def log_decisions(
     made: Sequence[Decision],
     *,
     exclusions: Exclusions | None = None,
+    are_new: bool = False,
 ) -> int:
     """Add decisions; ids that are there already change nothing.
 
@@ -75,6 +76,7 @@ def log_decisions(
         made: The decisions.
         exclusions: Codes of each of them, in the same order; taken from
             ``Decision.excluded`` when not given.
+        are_new: Whether their ids were made in this transaction.
 
     Returns:
         Decisions that were new.
@@ -89,6 +91,9 @@ def log_decisions(
         for row, decision in zip(rows, made, strict=True):
             if decision.excluded:
                 _pack(session, [row], Exclusions.of(decision.excluded))
+    if are_new:
+        add_made(session, decisions, rows)
+        return len(rows)
     return len(insert_new(session, decisions, rows))
 
 
@@ -237,8 +242,9 @@ def _pack(
             f"{len(exclusions.reps)} reps."
         )
     version = save_roster(session, exclusions.reps)
-    for row, codes in zip(rows, exclusions.codes, strict=True):
-        row["roster"], row["exclusions"] = version, packed(codes)
+    packs = packed_rows(exclusions.codes)
+    for row, pack in zip(rows, packs, strict=True):
+        row["roster"], row["exclusions"] = version, pack
 
 
 def _decisions(

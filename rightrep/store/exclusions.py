@@ -77,6 +77,18 @@ def packed(codes: CodeArray) -> bytes:
     return zlib.compress(codes.tobytes(), level=1)
 
 
+def packed_rows(codes: CodeArray) -> list[bytes]:
+    """The codes of many decisions; most share them with others."""
+    known: dict[bytes, bytes] = {}
+    packs = []
+    for row in codes:
+        key = row.tobytes()
+        if key not in known:
+            known[key] = packed(row)
+        packs.append(known[key])
+    return packs
+
+
 def unpacked(packed_codes: bytes) -> CodeArray:
     """One decision's codes, in its roster's order; uint8 (n_reps,)."""
     return np.frombuffer(zlib.decompress(packed_codes), dtype=np.uint8)

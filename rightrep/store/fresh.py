@@ -4,14 +4,11 @@ Their ids were made in this transaction, so nothing can be there to collide with
 functions that save records which may be known ask first what is there.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any
-
-from sqlalchemy import JSON, Table
+from collections.abc import Sequence
 
 from rightrep.domain.customer import Contact, Customer
 from rightrep.domain.lead import LeadVersion
-from rightrep.store.copying import copy_in
+from rightrep.store.copying import add_rows, copy_in
 from rightrep.store.leads import LeadRecord, version_row
 from rightrep.store.schema import (
     contact_points,
@@ -21,7 +18,6 @@ from rightrep.store.schema import (
     leads,
 )
 from rightrep.store.session import WriteSession
-from rightrep.store.types import UtcDateTime, to_json, to_micros
 from rightrep.store.versions import version_digest
 
 _CUSTOMER = (
@@ -34,12 +30,12 @@ _LEAD = ("lead_id", "customer_id", "contact_id", "created_at")
 
 def add_customers(session: WriteSession, made: Sequence[Customer]) -> None:
     """Add customers whose ids were made in this transaction."""
-    _copy(session, customers, {n: [getattr(c, n) for c in made] for n in _CUSTOMER})
+    add_rows(session, customers, {n: [getattr(c, n) for c in made] for n in _CUSTOMER})
 
 
 def add_contacts(session: WriteSession, made: Sequence[Contact]) -> None:
     """Add contacts whose ids were made in this transaction, and how to reach them."""
-    _copy(session, contacts, {n: [getattr(c, n) for c in made] for n in _CONTACT})
+    add_rows(session, contacts, {n: [getattr(c, n) for c in made] for n in _CONTACT})
     points = {
         (contact.contact_id, point.kind.value, point.value): point.possible
         for contact in made
@@ -61,29 +57,9 @@ def add_leads(
         made: The leads.
         versions: At most one version of each of them, and of no other.
     """
-    _copy(session, leads, {n: [getattr(lead, n) for lead in made] for n in _LEAD})
+    add_rows(session, leads, {n: [getattr(lead, n) for lead in made] for n in _LEAD})
     rows = [version_row(version) for version in versions]
     if rows:
         columns = {name: [row[name] for row in rows] for name in rows[0]}
         columns["digest"] = [version_digest(row) for row in rows]
-        _copy(session, lead_versions, columns)
-
-
-def _copy(session: WriteSession, table: Table, columns: dict[str, list[Any]]) -> None:
-    copy_in(session, table, tuple(columns), _rows(session, table, columns))
-
-
-def _rows(
-    session: WriteSession, table: Table, columns: dict[str, list[Any]]
-) -> Iterator[tuple[Any, ...]]:
-    """The columns as rows of what the driver takes."""
-    taken: list[list[Any]] = []
-    for name, values in columns.items():
-        kind = table.c[name].type
-        if isinstance(kind, JSON):
-            taken.append([to_json(value) for value in values])
-        elif isinstance(kind, UtcDateTime) and not session.is_postgresql:
-            taken.append([to_micros(value) for value in values])
-        else:
-            taken.append(values)
-    return zip(*taken, strict=True)
+        add_rows(session, lead_versions, columns)

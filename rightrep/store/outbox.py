@@ -36,6 +36,7 @@ from rightrep.domain.ids import TenantId, new_id
 from rightrep.errors import Conflict
 from rightrep.store.endpoints import live_endpoints, read_endpoint
 from rightrep.store.guard import of_tenant
+from rightrep.store.rows import add_made
 from rightrep.store.schema_ops import deliveries, events, webhook_endpoints
 from rightrep.store.session import ReadSession, SystemSession, WriteSession
 
@@ -65,7 +66,7 @@ def emit_all(session: WriteSession, told: Sequence[Event], *, at: datetime) -> N
     if not told:
         return
     rows = [{name: getattr(event, name) for name in Event.__slots__} for event in told]
-    session.execute(_TELL, rows)
+    add_made(session, events, rows)
     due = [
         _open(endpoint.endpoint_id, event.event_id, at)
         for endpoint in live_endpoints(session)
@@ -305,5 +306,4 @@ def _delivery(row: RowMapping, at: datetime) -> Delivery:
     )
 
 
-_TELL = insert(events)
 _SEND = insert(deliveries)

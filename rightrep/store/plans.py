@@ -32,7 +32,7 @@ from rightrep.domain.lead import LeadKind
 from rightrep.domain.plan import LineState, PlanRep, SettledLine, StoredPlan
 from rightrep.errors import Conflict, InvalidInput, NotFound
 from rightrep.store.copying import copy_in
-from rightrep.store.exclusions import packed
+from rightrep.store.exclusions import packed_rows
 from rightrep.store.guard import of_tenant
 from rightrep.store.schema_plans import plan_lines, plan_reps, plans
 from rightrep.store.session import ReadSession, WriteSession
@@ -119,7 +119,7 @@ def save_lines(
     columns[runner_ups] = [text or "[]" for text in columns[runner_ups]]
     packs: list[bytes | None] = [None] * lines.num_rows
     if exclusions is not None:
-        packs = [packed(codes) for codes in exclusions]
+        packs = list(packed_rows(exclusions))
     states = [_first_state(rep) for rep in columns[rep_id]]
     numbers = range(first, first + lines.num_rows)
     rows = zip(repeat(plan_id), numbers, states, packs, *columns, strict=False)

@@ -28,7 +28,7 @@ from sqlalchemy import (
 from rightrep.domain.ids import DecisionId, LeadId, RepId, new_id
 from rightrep.domain.ownership import OwnershipKind
 from rightrep.store.guard import of_tenant
-from rightrep.store.rows import insert_new
+from rightrep.store.rows import add_made, insert_new
 from rightrep.store.schema import leads, ownership, ownership_events, rep_day, rep_load
 from rightrep.store.session import WriteSession, insert_of
 from rightrep.store.sets import any_of, batches
@@ -140,10 +140,14 @@ def apply(
             the state alone.
     """
     tally = _Tally()
-    events = [_event(change, states, tally) for change in changes]
     touched = sorted({change.lead_id for change in changes})
-    insert_new(session, ownership_events, events)
-    _write_states(session, [(lead_id, states[lead_id]) for lead_id in touched])
+    first = {lead_id for lead_id in touched if states[lead_id].revision == 0}
+    events = [_event(change, states, tally) for change in changes]
+    adding = insert_new if any(change.event_id for change in changes) else add_made
+    adding(session, ownership_events, events)
+    after = {lead_id: states[lead_id] for lead_id in touched}
+    _add_states(session, [(one, state) for one, state in after.items() if one in first])
+    _write_states(session, [(i, state) for i, state in after.items() if i not in first])
     tally.write(session)
 
 
@@ -292,6 +296,12 @@ def rebuild_projection(session: WriteSession) -> None:
     )
     _write_states(session, sorted(states.items()))
     tally.write(session)
+
+
+def _add_states(session: WriteSession, states: Sequence[tuple[LeadId, Owned]]) -> None:
+    """States of leads that are locked and to which nothing ever happened."""
+    rows = [{"lead_id": lead_id, **state._asdict()} for lead_id, state in states]
+    add_made(session, ownership, rows)
 
 
 def _write_states(

@@ -19,10 +19,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
+from rightrep.store.copying import add_rows
 from rightrep.store.guard import TENANT
 from rightrep.store.session import WriteSession
 from rightrep.store.sets import batches
 from rightrep.store.types import to_json
+
+MANY = 64
+"""From so many rows on they go past SQLAlchemy: by COPY, or straight to the driver."""
 
 
 def insert_new(
@@ -47,6 +51,23 @@ def insert_new(
             found = session.execute(session.insert_unless_there(table), batch)
         added |= set(found.scalars())
     return added
+
+
+def add_made(
+    session: WriteSession, table: Table, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Add rows whose keys were made in this transaction.
+
+    Args:
+        session: Where to write.
+        table: Where to.
+        rows: The same columns in every row.
+    """
+    if len(rows) < MANY:
+        insert_new(session, table, rows)
+        return
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    add_rows(session, table, columns)
 
 
 def _columns(table: Table, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -191,10 +192,14 @@ class Adviser:
             found[known] = self.model.p_lead(rows)
         return found
 
+    @cached_property
+    def lead_ids(self) -> frozenset[str]:
+        """The leads that the history has."""
+        return frozenset(self.known.own.leads.ids)
+
     def known_leads(self, lead_ids: Sequence[LeadId]) -> NDArray[np.bool_]:
         """Which of these leads the history has; bool (n_leads,)."""
-        found = pd.Index(lead_ids).isin(self.known.own.leads.ids)
-        return np.asarray(found, dtype=np.bool_)
+        return np.array([one in self.lead_ids for one in lead_ids], dtype=np.bool_)
 
     def kept_reps(self, rep_ids: Sequence[RepId]) -> tuple[datetime, RepSide] | None:
         """Columns of exactly these reps and as of when; None where there are none."""
@@ -298,8 +303,7 @@ class Advisers:
         None when there are many: what the adviser knows is then fresh enough, and
         cheaper than reading them again.
         """
-        known = adviser.known.own.leads.ids
-        if len(lead_ids) > FEW and bool(pd.Index(lead_ids).isin(known).all()):
+        if len(lead_ids) > FEW and adviser.lead_ids.issuperset(lead_ids):
             return None
         with self._reading(tenant_id, session) as reading:
             rows = read_few(reading, lead_ids, currency=adviser.currency)
