@@ -1,9 +1,11 @@
 """A whole batch, from rows in the store to decisions in the store, reasons written.
 
 2,759 leads x 82 reps, against the same steps done naively: the pairs' table built by a
-cross join in pandas, LightGBM over it, min-cost flow arc by arc, decisions row by row.
+cross join in pandas, LightGBM over it, min-cost flow arc by arc, leads given one by
+one. Both leave owners, loads, decisions with their reasons and messages behind.
 """
 
+import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -17,11 +19,12 @@ from benchmarks.served_market import TENANT, ServedMarket, served_market
 from experiments.simulate import MarketSettings
 from features.columns import feature_rows
 from rightrep.clock import FixedClock
-from rightrep.domain.decision import Cause, Decision
+from rightrep.domain.days import local_day
+from rightrep.domain.decision import Cause, Decision, RunnerUp
 from rightrep.domain.eligibility import Exclusion
 from rightrep.domain.ids import DecisionId, new_id
-from rightrep.store import bulk
-from rightrep.store.decisions import log_decisions
+from rightrep.store import bulk, outbox
+from rightrep.store.capacity import Limits, take_lead
 from rightrep.store.session import WriteSession
 from serving.usecases.committing import commit_plan
 from serving.usecases.planning import PlanRequest, keep_plan, make_plan
@@ -111,7 +114,9 @@ def _write(
     lead: int,
     rep: int,
 ) -> None:
+    """One lead given, with its reasons: slot, owner, event, decision, message."""
     mine = pairs[pairs["lead"] == lead].sort_values("value", ascending=False)
+    others = mine[mine["rep"] != rep].head(situation.routing.runner_ups)
     decision = Decision(
         decision_id=DecisionId(new_id(situation.at)),
         lead_id=situation.lead_ids[lead],
@@ -122,13 +127,37 @@ def _write(
         actor="benchmark",
         policy="optimal",
         p_convert=float(mine[mine["rep"] == rep]["p"].iloc[0]),
+        value=float(mine[mine["rep"] == rep]["value"].iloc[0]),
+        runner_ups=[
+            RunnerUp(
+                rep_id=situation.rep_ids[other],
+                p_convert=p,
+                value=value,
+                shadow_price=None,
+            )
+            for other, p, value in zip(
+                *(others[name].tolist() for name in ("rep", "p", "value")), strict=True
+            )
+        ],
         excluded={
             situation.rep_ids[j]: Exclusion(code).name.lower()
             for j, code in enumerate(situation.codes[lead].tolist())
             if code
         },
     )
-    log_decisions(session, [decision])
+    take_lead(
+        session,
+        decision,
+        limits=Limits.of(situation.roster.attributes[rep]),
+        local_day=local_day(situation.at, situation.tenant.time_zone),
+    )
+    outbox.emit(
+        session,
+        "rightrep.lead.assigned",
+        {"lead_id": decision.lead_id, "rep_id": decision.rep_id},
+        at=situation.at,
+        subject=decision.lead_id,
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -142,6 +171,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     with served_market(settings) as served:
         ours(served)  # the adviser is made once and kept, as a server keeps it
+        gc.freeze()  # as the commands do
         median = side_by_side(
             {"RightRep": lambda: ours(served), "naive": lambda: naive(served)},
             chosen.repetitions,
@@ -163,7 +193,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             title=f"{leads:,} leads x {n_reps} reps, store to store (a peer: 81 s)",
             notes=[
                 "both end in one transaction that is undone, so that runs are alike",
-                "the naive pipeline is given the profiles; it stores no runner-ups",
+                "the naive pipeline is given the profiles; it keeps no plan, and gives "
+                "lead by lead with the store's function for one lead",
                 "the first run also reads the whole history and rates every rep",
             ],
             extra={"seconds": median["RightRep"], "cold_seconds": cold},

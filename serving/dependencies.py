@@ -1,6 +1,6 @@
 """What routes ask for, by name."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
@@ -16,7 +16,9 @@ from serving.usecases.context import Context
 _bearer = HTTPBearer(auto_error=False, description="An API key, `rr_...`.")
 
 
-def get_context(request: Request) -> Context:
+# What only looks at the request is async: FastAPI sends each plain function through a
+# thread of the pool, at the price of a query.
+async def get_context(request: Request) -> Context:
     """The parts of this process."""
     context: Context = request.app.state.context
     return context
@@ -36,10 +38,10 @@ def get_principal(
 Caller = Annotated[Principal, Depends(get_principal)]
 
 
-def allow(*roles: Role) -> Callable[[Principal], None]:
+def allow(*roles: Role) -> Callable[[Principal], Awaitable[None]]:
     """A dependency that refuses every role but these (and admin)."""
 
-    def check(caller: Caller) -> None:
+    async def check(caller: Caller) -> None:
         caller.require(*roles)
 
     return check
@@ -64,7 +66,7 @@ async def get_body_hash(request: Request, caller: Caller) -> str:
     )
 
 
-def get_write_call(
+async def get_write_call(
     parts: Parts,
     caller: Caller,
     body_hash: Annotated[str, Depends(get_body_hash)],

@@ -1,18 +1,39 @@
 """Reps are kept in memory between reads, and never longer than they are true."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from rightrep.domain.ids import RepId, TenantId
+import pytest
+
+from rightrep.domain.eligibility import (
+    EligibilityRules,
+    Exclusion,
+    LeadColumns,
+    exclusions,
+)
+from rightrep.domain.ids import LeadId, RepId, TenantId
+from rightrep.domain.pools import COMMON, Pool
 from rightrep.domain.rep import Leave, Rep, RepAttributes, RepStatus
 from rightrep.domain.roster import RosterEntry
 from rightrep.store.engine import Store
+from rightrep.store.pools import save_pool
 from rightrep.store.reps import roster, upsert_reps
 
 ACME, OTHER = TenantId("acme"), TenantId("other")
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+TODAY = NOON.date()
+ANN = Rep(rep_id=RepId("ann"), name="Ann", created_at=NOON, attributes=RepAttributes())
+
+
+@pytest.fixture
+def other(store_url: str) -> Iterator[Store]:
+    """The same database as another process has it."""
+    opened = Store(store_url)
+    yield opened
+    opened.close()
 
 
 class _Undone(Exception):
@@ -78,6 +99,67 @@ def test_what_a_failed_writer_told_is_not_kept(store: Store) -> None:
 
     assert [entry.attributes.status for entry in inside] == [RepStatus.LEFT]
     assert statuses(store, at) == [RepStatus.PAUSED]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (RepAttributes(status=RepStatus.PAUSED), Exclusion.PAUSED),
+        (RepAttributes(status=RepStatus.LEFT), Exclusion.LEFT),
+        (RepAttributes(leave=(Leave(TODAY, TODAY),)), Exclusion.ON_LEAVE),
+        (RepAttributes(holding_limit=0), Exclusion.HOLDING_LIMIT),
+        (RepAttributes(intake_per_day=0), Exclusion.INTAKE_LIMIT),
+        (RepAttributes(languages=frozenset({"de"})), Exclusion.LANGUAGE),
+        (RepAttributes(products=frozenset({"CRM"})), Exclusion.PRODUCT),
+    ],
+)
+def test_what_another_process_is_told_counts_from_the_next_request_on(
+    store: Store, other: Store, change: RepAttributes, why: Exclusion
+) -> None:
+    told(store, RepStatus.ACTIVE, at=NOON)
+    before = why_not(store, NOON + MINUTE), why_not(other, NOON + MINUTE)
+    with other.write(ACME) as session:
+        upsert_reps(session, [replace(ANN, attributes=change)], at=NOON + MINUTE)
+
+    assert before == (Exclusion.ELIGIBLE, Exclusion.ELIGIBLE)
+    assert why_not(store, NOON + MINUTE) is why
+    assert why_not(other, NOON + MINUTE) is why
+
+
+def test_a_pools_limit_that_another_process_sets_counts_from_the_next_request_on(
+    store: Store, other: Store
+) -> None:
+    told(store, RepStatus.ACTIVE, at=NOON)
+    before = why_not(store, NOON)
+    for limit in (0, 5):
+        with other.write(ACME) as session:
+            pool = Pool(pool=COMMON, holding_limit=limit)
+            save_pool(session, pool, actor="test", reason="test", at=NOON)
+        found = Exclusion.HOLDING_LIMIT if limit == 0 else Exclusion.ELIGIBLE
+        assert why_not(store, NOON) is found
+
+    assert before is Exclusion.ELIGIBLE
+
+
+def test_a_new_rep_of_another_process_is_in_the_next_roster(
+    store: Store, other: Store
+) -> None:
+    told(store, RepStatus.ACTIVE, at=NOON)
+    before = len(seen(store, NOON))
+    with other.write(ACME) as session:
+        upsert_reps(session, [replace(ANN, rep_id=RepId("bob"))], at=NOON)
+
+    assert (before, [one.rep_id for one in seen(store, NOON)]) == (1, ["ann", "bob"])
+
+
+def why_not(store: Store, at: datetime) -> Exclusion:
+    """Why Ann may not have a lead."""
+    lead = LeadColumns(
+        lead_id=[LeadId("l")], language=["zh"], region=[None], product=["ERP"]
+    )
+    with store.read(ACME) as session:
+        reps = roster(session, as_of=at, local_day=TODAY)
+    return Exclusion(int(exclusions(lead, reps, EligibilityRules(), at=at)[0, 0]))
 
 
 def test_tenants_share_nothing(store: Store) -> None:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Table, delete, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
-from rightrep.domain.decision import Decision
+from rightrep.domain.decision import Decision, RunnerUp
 from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.ownership import OwnershipEvent, OwnershipKind
 from rightrep.errors import AlreadyOwned, CapacityReached, Conflict, NotFound
@@ -29,6 +29,7 @@ from rightrep.store.ownership import (
 )
 from rightrep.store.projection import rebuild_projection
 from rightrep.store.reps import roster
+from rightrep.store.rows import MANY
 from rightrep.store.schema import (
     APPEND_ONLY,
     decisions,
@@ -46,6 +47,58 @@ def take(session: WriteSession, lead_id: LeadId, rep_id: RepId) -> Decision:
     made = decision(lead_id, rep_id)
     take_lead(session, made, limits=NO_LIMITS, local_day=TODAY)
     return made
+
+
+def test_many_leads_are_taken_at_once_as_they_are_one_by_one(store: Store) -> None:
+    """Many rows go another way into the database than few."""
+    records.add_tenant(store)
+    n_leads = 3 * MANY
+    with store.write(ACME) as session:
+        reps = add_reps(session, 3)
+        leads = add_leads(session, n_leads)
+        other = RunnerUp(rep_id=reps[2], p_convert=0.5, value=None, shadow_price=None)
+        made = [
+            replace(
+                one,
+                propensity=0.25,
+                feature_row=np.arange(3, dtype=np.float32),
+                runner_ups=(other,),
+            )
+            for one in records.decisions(leads, reps)
+        ]
+        codes = np.zeros((n_leads, len(reps)), dtype=np.uint8)
+        codes[::2, 1] = 7
+        limits = {reps[0]: Limits(holding=n_leads // 4)}
+        returned = take_leads(
+            session,
+            made,
+            limits=limits,
+            local_day=TODAY,
+            exclusions=Exclusions(reps, codes),
+        )
+        kept = {
+            one.decision_id: one
+            for one in list_decisions(session, limit=n_leads, reasons=True).decisions
+        }
+        before = projection(session)
+        rebuild_projection(session)
+        after = projection(session)
+
+    full = [one.decision for one in returned]
+    assert {one.rep_id for one in full} == {reps[0]}
+    assert len(full) == n_leads // 3 - n_leads // 4
+    assert set(kept) == {one.decision_id for one in made} - {
+        one.decision_id for one in full
+    }
+    assert before == after
+    for k, one in enumerate(made):
+        if one.decision_id in kept:
+            found = kept[one.decision_id]
+            assert found.excluded == ({reps[1]: "language"} if k % 2 == 0 else {})
+            assert found.feature_row is not None
+            assert found.feature_row.tolist() == [0, 1, 2]
+            told = replace(found, excluded={}, roster=None, feature_row=None)
+            assert told == replace(one, feature_row=None)
 
 
 def load(session: ReadSession) -> dict[RepId, tuple[int, int]]:
