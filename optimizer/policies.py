@@ -206,6 +206,9 @@ def optimal(problem: Problem) -> Plan:
     return solve(problem).plan
 
 
+BY_VALUE = frozenset({"greedy", "optimal"})
+"""Policies that go by the value of pairs; the others need none."""
+
 POLICIES: Mapping[str, Policy] = MappingProxyType(
     {
         "round_robin": round_robin,

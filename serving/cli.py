@@ -28,6 +28,7 @@ from serving.commands import (
     rules,
     run,
     share,
+    visits,
 )
 from serving.observe import log_as_json
 
@@ -48,6 +49,7 @@ for module in (
     compare,
     routing,
     health,
+    visits,
     run,
 ):
     module.register(app)

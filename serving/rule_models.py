@@ -380,6 +380,19 @@ class RuleIn(_Part):
     policy: ChoiceIn
     constraints: ConstraintsIn = Field(default_factory=ConstraintsIn)
     reason: Text = Field(default="", description="Why; reps and managers read it.")
+    of_pool: Text | None = Field(
+        default=None,
+        description="Asked about leads alone that a rule before sent to this pool.",
+    )
+
+    @model_validator(mode="after")
+    def _stays_there(self) -> "RuleIn":
+        """Refuse to send leads on from pool to pool."""
+        if self.of_pool is not None and isinstance(self.policy, PoolIn):
+            raise PydanticCustomError(
+                "two_steps", "A pool's own rule names a rep or a policy, and no pool"
+            )
+        return self
 
     def to_domain(self) -> rules_of.Rule:
         """The same in RightRep's own terms."""
@@ -390,6 +403,7 @@ class RuleIn(_Part):
             choice=self.policy.to_domain(),
             constraints=self.constraints.to_domain(),
             reason=self.reason,
+            of_pool=self.of_pool,
         )
 
     def rep_ids(self) -> list[tuple[str, str]]:
@@ -430,10 +444,24 @@ def _unique_names(rules: list[RuleIn]) -> list[RuleIn]:
     return rules
 
 
+def _reached(rules: list[RuleIn]) -> list[RuleIn]:
+    """Refuse a pool's own rule where no rule sends leads to the pool."""
+    sent_to = {rule.policy.pool for rule in rules if isinstance(rule.policy, PoolIn)}
+    for rule in rules:
+        if rule.of_pool is not None and rule.of_pool not in sent_to:
+            raise PydanticCustomError(
+                "not_reached",
+                "Rule {name} is of pool {pool}, to which no rule sends leads",
+                {"name": repr(rule.name), "pool": repr(rule.of_pool)},
+            )
+    return rules
+
+
 RulesField = Annotated[
     list[RuleIn],
     Field(min_length=1, max_length=MAX_RULES),
     AfterValidator(_unique_names),
+    AfterValidator(_reached),
 ]
 _RULES: TypeAdapter[list[RuleIn]] = TypeAdapter(RulesField)
 

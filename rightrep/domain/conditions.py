@@ -13,7 +13,7 @@ from typing import TypeGuard
 
 import numpy as np
 
-from rightrep.domain.lead import Scalar
+from rightrep.domain.lead import LeadKind, Scalar
 from rightrep.domain.lead_table import (
     FIXED_WORDS,
     BoolArray,
@@ -228,6 +228,21 @@ def depth_of(condition: Condition) -> int:
     if isinstance(condition, All | AnyOf):
         return 1 + max(map(depth_of, condition.of), default=0)
     return 1 + depth_of(condition.of) if isinstance(condition, Not) else 1
+
+
+def kinds_of(condition: Condition) -> frozenset[LeadKind]:
+    """Kinds of the leads that a condition can hold for, as far as it says."""
+    every = frozenset(LeadKind)
+    match condition:
+        case In("kind", values):
+            named = {_key(value) for value in values}
+            return frozenset(kind for kind in every if _key(kind.value) in named)
+        case All(parts):
+            return reduce(frozenset.__and__, map(kinds_of, parts), every)
+        case AnyOf(parts):
+            return reduce(frozenset.__or__, map(kinds_of, parts), frozenset())
+        case _:
+            return every
 
 
 def fields_of(condition: Condition) -> set[str]:

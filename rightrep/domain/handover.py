@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rightrep.domain.eligibility import SENTENCES, CodeArray, Exclusion
 from rightrep.domain.given import require_known, require_number, require_text
 from rightrep.domain.ids import DecisionId, LeadId, RepId
-from rightrep.domain.lead import Lead, Scalar
+from rightrep.domain.lead import Lead, LeadKind, Scalar
 from rightrep.domain.pools import Pool, in_order, place_of
 from rightrep.errors import InvalidInput
 
@@ -53,6 +53,10 @@ class HandoverRules:
                 field=f"{SETTING}.service_policy",
                 remedy=f"Give one of {', '.join(SERVICE_POLICIES)}.",
             )
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as JSON; ``of`` reads them back."""
+        return asdict(self)
 
     @property
     def undo_for(self) -> timedelta:
@@ -180,8 +184,11 @@ def chosen_by(
     """
     if not conditions:
         return np.ones(len(leads), dtype=np.bool_)
-    chosen = Pool.of("chosen", {"leads": conditions})
-    return np.asarray(place_of(in_order([chosen]), leads) == 0)
+    chosen = [
+        Pool.of(f"chosen {kind}", {"leads": conditions, "kind": kind})
+        for kind in LeadKind
+    ]
+    return np.asarray(place_of(in_order(chosen), leads) < len(chosen))
 
 
 def why_nobody(codes: CodeArray) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rightrep.domain.days import day_bounds
-from rightrep.domain.lead import Scalar, Stage
+from rightrep.domain.lead import LeadKind, Scalar, Stage
+from rightrep.domain.tier import Tier
 from rightrep.errors import InvalidInput
 
 BoolArray = NDArray[np.bool_]
@@ -44,21 +45,30 @@ LEAD_FIELDS: Mapping[str, FieldKind] = {
     "channel": FieldKind.TEXT,
     "campaign": FieldKind.TEXT,
     "stage": FieldKind.TEXT,
+    "kind": FieldKind.TEXT,
     "grade": FieldKind.TEXT,
     "created_at": FieldKind.INSTANT,
     "satisfaction": FieldKind.NUMBER,
     "returning": FieldKind.FLAG,
     "health": FieldKind.NUMBER,
     "churn_alarm": FieldKind.FLAG,
+    "lead_score": FieldKind.NUMBER,
+    "tier": FieldKind.TEXT,
 }
 """Fields that rules may ask about; money in major units of the tenant's currency.
 
 ``satisfaction`` is the score of the customer's last survey, ``returning`` whether a rep
 has served the customer before. ``health`` (0 to 100, not known of who never bought) and
 ``churn_alarm`` are the customer's as of the last look (``rightrep.domain.health``).
+``lead_score`` and ``tier`` are the published model's of now; without a model, and of a
+work order, they are not known.
 """
 
-FIXED_WORDS: Mapping[str, Sequence[str]] = {"stage": [stage.value for stage in Stage]}
+FIXED_WORDS: Mapping[str, Sequence[str]] = {
+    "stage": [stage.value for stage in Stage],
+    "kind": [kind.value for kind in LeadKind],
+    "tier": [tier.value for tier in Tier],
+}
 """Fields that hold one of a few words."""
 
 
@@ -168,6 +178,11 @@ class LeadTable:
         known = [instant_of(value, self.zone) for value in column.values]
         times = np.array([*known, None], dtype="datetime64[us]")
         return np.asarray(times[column.code])
+
+    @property
+    def is_ticket(self) -> BoolArray:
+        """Which leads are work orders; bool (n_leads,)."""
+        return self.coded("kind").where(lambda kind: kind == LeadKind.TICKET)
 
     def known(self, name: str) -> BoolArray:
         """Leads of which the field is known."""

@@ -1,26 +1,30 @@
 """Pools: which public pool a lead is in, who may claim there, and the pool's limits.
 
 A lead with an owner is in that rep's private pool; a lead without owner is in the first
-public pool, in the order of their positions, whose conditions its attributes meet. The
-same pool says how long an owner keeps the lead (``protection``), so an owned lead has a
-public pool too: the one it drops back to.
+public pool of its kind, in the order of their positions, whose conditions its
+attributes meet. The same pool says how long an owner keeps the lead (``protection``),
+so an owned lead has a public pool too: the one it drops back to.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rightrep.domain.given import require_known
-from rightrep.domain.lead import Lead, Scalar
+from rightrep.domain.lead import Lead, LeadKind, Scalar
 from rightrep.domain.rep import RepAttributes
 from rightrep.errors import InvalidInput
 
 COMMON = "common"
 """Name of the pool that takes every lead that no other pool takes."""
+TICKETS = "tickets"
+"""Name of the pool that takes every work order that no other pool takes."""
+LAST: Mapping[str, LeadKind] = {TICKETS: LeadKind.TICKET, COMMON: LeadKind.LEAD}
+"""Pools that are always there, asked last."""
 
 CONDITIONS = (
     "campaign", "channel", "grade", "industry", "language", "product", "region",
@@ -28,6 +32,7 @@ CONDITIONS = (
 )  # fmt: skip
 """What a condition may name; ``attributes.NAME`` is one of the tenant's own fields."""
 OWN = "attributes."
+Word = TypeVar("Word", bound=StrEnum)
 
 MOST_DAYS = 3_650
 MOST = 1_000_000
@@ -71,6 +76,7 @@ class Pool:
 
     Attributes:
         pool: Its name.
+        kind: Leads are here, or work orders; never both.
         position: Pools are asked in this order; the first whose conditions hold has
             the lead.
         leads: Values that a lead's attribute must be one of, by attribute; every one
@@ -94,6 +100,7 @@ class Pool:
     """
 
     pool: str
+    kind: LeadKind = LeadKind.LEAD
     position: int = 0
     leads: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict)
     teams: frozenset[str] = frozenset()
@@ -118,11 +125,17 @@ class Pool:
         """
         if not self.pool.strip():
             raise InvalidInput("A pool has a name.", field="pool")
-        if self.pool == COMMON and self.leads:
+        if self.pool in LAST and self.leads:
             raise InvalidInput(
-                f"The pool {COMMON!r} takes what no other pool takes.",
+                f"The pool {self.pool!r} takes what no other pool takes.",
                 field="leads",
                 remedy="Give the conditions to a pool of another name.",
+            )
+        if LAST.get(self.pool, self.kind) is not self.kind:
+            raise InvalidInput(
+                f"The pool {self.pool!r} has leads of kind {LAST[self.pool].value!r}.",
+                field="kind",
+                remedy="Give another kind to a pool of another name.",
             )
         for attribute, values in self.leads.items():
             _require_condition(attribute, values)
@@ -162,6 +175,7 @@ class Pool:
             "leads": {name: list(values) for name, values in self.leads.items()},
             "teams": sorted(self.teams),
             "regions": sorted(self.regions),
+            "kind": self.kind.value,
             "counting": self.counting.value,
             "protection": _days(self.protection),
             "grades": {name: _days(kept) for name, kept in self.grades.items()},
@@ -177,6 +191,12 @@ class Pool:
         given = require_known(
             settings, {f.name for f in fields(cls)} - {"pool"}, "pool"
         )
+        given["kind"] = _word(
+            LeadKind,
+            given.get("kind") or LAST.get(pool, LeadKind.LEAD),
+            "kind",
+            "A pool has no leads of",
+        )
         if "leads" in given:
             given["leads"] = {
                 name: tuple(_listed(values, f"leads.{name}"))
@@ -186,7 +206,9 @@ class Pool:
             if name in given:
                 given[name] = frozenset(map(str, _listed(given[name], name)))
         if "counting" in given:
-            given["counting"] = _counting(given["counting"])
+            given["counting"] = _word(
+                Counting, given["counting"], "counting", "Days cannot be counted as"
+            )
         if "protection" in given:
             given["protection"] = _protection(given["protection"], "protection")
         if "grades" in given:
@@ -198,10 +220,11 @@ class Pool:
 
 
 def in_order(pools: Sequence[Pool]) -> list[Pool]:
-    """The pools as they are asked: by position, then by name, the common one last."""
-    named = [pool for pool in pools if pool.pool != COMMON]
-    common = [pool for pool in pools if pool.pool == COMMON] or [Pool(pool=COMMON)]
-    return [*sorted(named, key=lambda pool: (pool.position, pool.pool)), *common]
+    """The pools as they are asked: by position, then by name, ``LAST`` last."""
+    named = [pool for pool in pools if pool.pool not in LAST]
+    given = {pool.pool: pool for pool in pools}
+    last = [given.get(name, Pool(pool=name, kind=kind)) for name, kind in LAST.items()]
+    return [*sorted(named, key=lambda pool: (pool.position, pool.pool)), *last]
 
 
 def attributes_asked(pools: Sequence[Pool]) -> list[str]:
@@ -210,22 +233,25 @@ def attributes_asked(pools: Sequence[Pool]) -> list[str]:
 
 
 def place_in(
-    pools: Sequence[Pool], columns: Mapping[str, Sequence[Scalar]], n_leads: int
+    pools: Sequence[Pool],
+    columns: Mapping[str, Sequence[Scalar]],
+    is_ticket: NDArray[np.bool_],
 ) -> NDArray[np.intp]:
     """Which public pool each lead is in, or would drop back to.
 
     Args:
-        pools: From ``in_order``; the last one takes every lead.
+        pools: From ``in_order``; the last ones take every lead of their kinds.
         columns: The attributes of ``attributes_asked``; n_leads values each.
-        n_leads: How many leads.
+        is_ticket: Which leads are work orders; bool (n_leads,).
 
     Returns:
         Index into ``pools``; (n_leads,).
     """
+    n_leads = len(is_ticket)
     place = np.full(n_leads, len(pools) - 1, dtype=np.intp)
     is_open = np.ones(n_leads, dtype=np.bool_)
-    for k, pool in enumerate(pools[:-1]):
-        mine = is_open.copy()
+    for k, pool in enumerate(pools):
+        mine = is_open & (is_ticket == (pool.kind is LeadKind.TICKET))
         for attribute, values in pool.leads.items():
             wanted = set(values)
             mine &= np.fromiter(
@@ -241,7 +267,8 @@ def place_of(pools: Sequence[Pool], leads: Sequence[Lead]) -> NDArray[np.intp]:
     columns = {
         name: [_value(lead, name) for lead in leads] for name in attributes_asked(pools)
     }
-    return place_in(pools, columns, len(leads))
+    is_ticket = np.array([lead.kind is LeadKind.TICKET for lead in leads], np.bool_)
+    return place_in(pools, columns, is_ticket)
 
 
 def limited(rep: RepAttributes, pools: Sequence[Pool]) -> RepAttributes:
@@ -277,14 +304,14 @@ def _protection(given: object, where: str) -> Protection:
     )
 
 
-def _counting(word: object) -> Counting:
+def _word(words: type[Word], word: object, name: str, refusal: str) -> Word:
     try:
-        return Counting(str(word))
+        return words(str(word))
     except ValueError:
         raise InvalidInput(
-            f"Days cannot be counted as {word!r}.",
-            field="counting",
-            remedy=f"Give one of {', '.join(Counting)}.",
+            f"{refusal} {word!r}.",
+            field=name,
+            remedy=f"Give one of {', '.join(words)}.",
         ) from None
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from rightrep.domain.eligibility import EligibilityRules
 from rightrep.domain.fairness import FairnessRules
 from rightrep.domain.given import require_known, require_number, require_text
+from rightrep.domain.lead import LeadKind
 from rightrep.errors import InvalidInput
 
 SETTING = "routing"
@@ -52,6 +53,8 @@ class Routing:
         calendar: Code of the holidays of reps that have none of their own, ``CN`` or
             ``DE-BY``; empty is none.
         runner_ups: Reps named beside the chosen one; at least 0.
+        tickets_apart: Whether a rep's limits hold for leads and for work orders each;
+            else for both together.
         eligibility: Hard rules in force.
         fairness: How evenly leads have to be shared.
     """
@@ -67,6 +70,7 @@ class Routing:
     settling_days: float = 30.0
     calendar: str = ""
     runner_ups: int = 3
+    tickets_apart: bool = False
     eligibility: EligibilityRules = field(default_factory=EligibilityRules)
     fairness: FairnessRules = field(default_factory=FairnessRules)
 
@@ -82,6 +86,16 @@ class Routing:
             require_number(getattr(self, name), f"{SETTING}.{name}", low=0, whole=True)
         for name in ("policy", "lottery_salt", "calendar"):
             require_text(getattr(self, name), f"{SETTING}.{name}")
+        if type(self.tickets_apart) is not bool:
+            raise InvalidInput(
+                "Work orders are counted apart, or they are not.",
+                field=f"{SETTING}.tickets_apart",
+                remedy="Give true or false.",
+            )
+
+    def counted(self, kind: LeadKind) -> LeadKind | None:
+        """Kind of the leads that a rep's limits are about; None is any together."""
+        return kind if self.tickets_apart else None
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "Routing":

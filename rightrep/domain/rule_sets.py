@@ -17,7 +17,7 @@ from rightrep.domain.candidates import (
     Staff,
     candidates_of,
 )
-from rightrep.domain.conditions import ALWAYS, Condition
+from rightrep.domain.conditions import ALWAYS, Condition, fields_of
 from rightrep.domain.eligibility import EligibilityRules
 from rightrep.domain.ids import RepId
 from rightrep.domain.lead_table import BoolArray, IntArray, LeadTable
@@ -103,11 +103,13 @@ class Rule:
 
     Attributes:
         name: Unique in its rule set; decisions name it.
-        when: Leads it is for.
+        when: Leads it is for; work orders only where it asks for the kind.
         candidates: Reps it may give them to.
         choice: Who chooses among the reps.
         constraints: Hard rules in force.
         reason: Why, in a sentence that reps and managers read.
+        of_pool: The pool whose own rule this is: asked about leads alone that a rule
+            sent there, whatever their kind; None is a rule of the first step.
     """
 
     name: str
@@ -116,6 +118,7 @@ class Rule:
     choice: Choice
     constraints: Constraints = field(default_factory=Constraints)
     reason: str = ""
+    of_pool: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,16 +169,42 @@ def match_rules(rules: Sequence[Rule], leads: LeadTable) -> IntArray:
         rules: In order.
         leads: The leads.
 
+    A lead that its rule sends to a pool is then decided by the first of that pool's own
+    rules that matches; where none does, it waits in the pool.
+
     Returns:
-        Place of the first rule that matches, or ``NO_RULE``; int64 (n_leads,).
+        Place of the rule that decides, or ``NO_RULE``; int64 (n_leads,).
     """
     rule = np.full(leads.n_leads, NO_RULE, dtype=np.int64)
+    is_ticket = leads.is_ticket
     for place, each in enumerate(rules):
         open_still = rule == NO_RULE
         if not open_still.any():
             break
-        rule[open_still & each.when.holds(leads)] = place
-    return rule
+        if each.of_pool is None:
+            mine = open_still & each.when.holds(leads)
+            rule[mine if asks_kind(each) else mine & ~is_ticket] = place
+    return _within_pools(rules, rule, leads)
+
+
+def _within_pools(rules: Sequence[Rule], rule: IntArray, leads: LeadTable) -> IntArray:
+    """The second step: leads in a pool by the pool's own rules."""
+    sent_to = [
+        each.choice.pool if isinstance(each.choice, ToPool) else None for each in rules
+    ]
+    pool = np.array([*sent_to, None], dtype=object)[rule]
+    decided = rule.copy()
+    for place in reversed(range(len(rules))):
+        of_pool = rules[place].of_pool
+        if of_pool is not None:
+            mine = np.asarray(pool == of_pool, dtype=np.bool_)
+            decided[mine & rules[place].when.holds(leads)] = place
+    return decided
+
+
+def asks_kind(rule: Rule) -> bool:
+    """Whether a rule says which kind it is for; one that does not is for leads."""
+    return "kind" in fields_of(rule.when)
 
 
 def route(rules: Sequence[Rule], leads: LeadTable, staff: Staff) -> Routed:

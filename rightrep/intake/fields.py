@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from rightrep.domain.activity import ActivityKind
-from rightrep.domain.lead import Stage
+from rightrep.domain.lead import LeadKind, Stage
 from rightrep.domain.outcome import Result
 from rightrep.domain.rep import RepStatus
 
@@ -114,6 +114,12 @@ _LEADS = (
     ),
     Field("grade", Form.TEXT, "the customer's class"),
     Field("owner", Form.KEY, "the CRM's id of the rep who has the lead"),
+    Field(
+        "kind",
+        Form.WORD,
+        "lead, or ticket of a work order; a known lead's own when absent, else lead",
+        words=[kind.value for kind in LeadKind],
+    ),
 )
 _REPS = (
     Field("external_id", Form.KEY, "the CRM's id of the rep", required=True),

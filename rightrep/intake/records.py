@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from rightrep.domain.activity import ActivityKind
 from rightrep.domain.customer import ContactPoint
-from rightrep.domain.lead import LeadAttributes, Stage
+from rightrep.domain.lead import LeadAttributes, LeadKind, Stage
 from rightrep.domain.money import Money
 from rightrep.domain.outcome import Result
 from rightrep.domain.rep import RepAttributes, RepStatus
@@ -42,6 +42,7 @@ class LeadRow(NamedTuple):
         tax_problem: Why there can be no such number, or None.
         owner: The CRM's id of the rep who has the lead, or None.
         attributes: What is known about the lead.
+        kind: Lead or work order, or None when the file does not say.
     """
 
     place: int
@@ -59,6 +60,7 @@ class LeadRow(NamedTuple):
     tax_problem: str | None
     owner: str | None
     attributes: LeadAttributes
+    kind: LeadKind | None = None
 
 
 class RepRow(NamedTuple):
@@ -160,6 +162,7 @@ def lead_rows(batch: TypedBatch, currency: str) -> list[LeadRow]:
         *_tax_numbers(batch),
         batch.column("owner"),
         _lead_attributes(batch, currency),
+        [None if kind is None else LeadKind(kind) for kind in batch.column("kind")],
     ]
     return [LeadRow(*row) for row in zip(*columns, strict=True)]
 

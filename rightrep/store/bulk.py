@@ -26,11 +26,13 @@ from sqlalchemy import (
     select,
 )
 
+from rightrep.domain.lead import LeadKind
 from rightrep.domain.money import minor_digits
 from rightrep.store import schema
 from rightrep.store.aliases import RecordKind
-from rightrep.store.arrow import FLOAT, INT, TIME, read_table
+from rightrep.store.arrow import FLOAT, INT, TEXT, TIME, read_table
 from rightrep.store.guard import of_tenant, of_tenant_by_scan
+from rightrep.store.kinds import TICKETS
 from rightrep.store.layouts import ATTRIBUTES, LAYOUTS, LEAD, MERGE, Types
 from rightrep.store.rates import Rates, get_rates
 from rightrep.store.session import ReadSession
@@ -42,10 +44,11 @@ FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
 def read_history(
     session: ReadSession, *, recorded_until: datetime | None = None
 ) -> dict[str, pa.Table]:
-    """Everything that is known of the tenant, by table.
+    """Everything that is known of the tenant's leads and reps, by table.
 
-    Money comes as float in major units of the tenant's currency, at the rate of the
-    day (UTC) of the version or of the closing; where no rate is known it is null.
+    Work orders are left out, with all that is recorded of them. Money comes as float in
+    major units of the tenant's currency, at the rate of the day (UTC) of the version or
+    of the closing; where no rate is known it is null.
 
     Args:
         session: Where to read, in one snapshot.
@@ -58,6 +61,9 @@ def read_history(
     until = FOREVER if recorded_until is None else recorded_until
     tables = {name: _read(session, *layout, until) for name, layout in LAYOUTS.items()}
     tables["merges"] = read_merges(session, until)
+    tickets = read_table(session, TICKETS, {"lead_id": TEXT})["lead_id"]
+    if len(tickets):
+        tables = {name: _without(table, tickets) for name, table in tables.items()}
     tables["rep_versions"] = _midnight(tables["rep_versions"], "hired_on")
     rates = get_rates(session, get_tenant(session).currency)
     versions = in_currency(tables["lead_versions"], "budget", "valid_from", rates)
@@ -67,12 +73,22 @@ def read_history(
     return tables
 
 
-def open_leads(session: ReadSession, *, as_of: datetime) -> pa.Table:
-    """Leads that had no owner and no outcome at ``as_of``, oldest first.
+def _without(table: pa.Table, tickets: pa.ChunkedArray) -> pa.Table:
+    """Rows that are about no work order."""
+    if "lead_id" not in table.column_names:
+        return table
+    return table.filter(pc.invert(pc.is_in(table["lead_id"], tickets)))
+
+
+def open_leads(
+    session: ReadSession, *, as_of: datetime, kind: LeadKind = LeadKind.LEAD
+) -> pa.Table:
+    """Leads of a kind that had no owner and no outcome at ``as_of``, oldest first.
 
     Args:
         session: Where to read.
         as_of: The instant; owners, outcomes, merges and attributes are those of then.
+        kind: Leads, or work orders.
 
     Returns:
         ``lead_id``, ``customer_id``, ``created_at`` and the columns of
@@ -81,7 +97,8 @@ def open_leads(session: ReadSession, *, as_of: datetime) -> pa.Table:
     Raises:
         NotFound: The tenant was never made.
     """
-    table = read_table(session, _OPEN, {**LEAD, **ATTRIBUTES}, {"as_of": as_of})
+    asked = {"as_of": as_of, "kind": kind.value}
+    table = read_table(session, _OPEN, {**LEAD, **ATTRIBUTES}, asked)
     rates = get_rates(session, get_tenant(session).currency)
     for name in ("budget", "deal_value"):
         table = in_currency(table, name, "valid_from", rates)
@@ -229,6 +246,7 @@ def _open() -> "Select[Any]":
         )
         .where(
             of_tenant(leads),
+            leads.c.kind == bindparam("kind"),
             leads.c.created_at <= as_of,
             _no_owner(as_of),
             ~_closed(as_of).exists(),

@@ -9,11 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from math import inf
+from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, case, func, select
+from sqlalchemy import BindParameter, Row, bindparam, case, func, select
 
 from rightrep.domain.decision import Decision
 from rightrep.domain.ids import LeadId, RepId
+from rightrep.domain.lead import LeadKind
 from rightrep.domain.ownership import OwnershipKind
 from rightrep.domain.presence import month_of
 from rightrep.domain.rep import RepAttributes
@@ -23,6 +25,7 @@ from rightrep.store.arm_slots import NO_ARMS, ArmRooms, arm_rooms, count_gifts
 from rightrep.store.decisions import log_decisions
 from rightrep.store.exclusions import Exclusions
 from rightrep.store.guard import of_tenant
+from rightrep.store.kinds import of_kind
 from rightrep.store.projection import Change, Owned, apply, lock_leads, not_before
 from rightrep.store.schema import rep_day, rep_load
 from rightrep.store.session import WriteSession
@@ -39,16 +42,18 @@ class Limits:
         holding: Open leads owned at once; None is no limit.
         intake_per_day: Leads given on one local day; None is no limit.
         intake_per_month: Leads given in one month of local days; None is no limit.
+        only: Kind of the leads that count; None is any.
     """
 
     holding: int | None = None
     intake_per_day: int | None = None
     intake_per_month: int | None = None
+    only: LeadKind | None = None
 
     @classmethod
-    def of(cls, rep: RepAttributes) -> "Limits":
-        """The limits of a rep."""
-        return cls(rep.holding_limit, rep.intake_per_day, rep.intake_per_month)
+    def of(cls, rep: RepAttributes, only: LeadKind | None = None) -> "Limits":
+        """The limits of a rep, for leads of one kind or of any together."""
+        return cls(rep.holding_limit, rep.intake_per_day, rep.intake_per_month, only)
 
 
 NO_LIMITS = Limits()
@@ -247,19 +252,23 @@ def _lock_rooms(
     monthly = any(limit.intake_per_month is not None for limit in limits.values())
     first = month_of(local_day)[0] if monthly else local_day
     days = session.execute(_DAYS, {**ids, "first": first, "local_day": local_day})
-    taken: dict[str, tuple[int, int]] = {
-        row.rep_id: (row.today, row.so_far) for row in days
+    taken = {row.rep_id: row for row in days}
+    return {
+        row.rep_id: _room(limits.get(row.rep_id, NO_LIMITS), row, taken.get(row.rep_id))
+        for row in loads
     }
-    rooms = {}
-    for row in loads:
-        limit = limits.get(row.rep_id, NO_LIMITS)
-        today, so_far = taken.get(row.rep_id, (0, 0))
-        rooms[row.rep_id] = _Room(
-            holding=_left(limit.holding, row.held),
-            intake=_left(limit.intake_per_day, today),
-            month=_left(limit.intake_per_month, so_far),
-        )
-    return rooms
+
+
+def _room(limit: Limits, load: Row[Any], days: Row[Any] | None) -> _Room:
+    only, today, so_far = limit.only, 0, 0
+    if days is not None:
+        today = of_kind(days.today, days.tickets_today, only)
+        so_far = of_kind(days.so_far, days.tickets_so_far, only)
+    return _Room(
+        holding=_left(limit.holding, of_kind(load.held, load.tickets, only)),
+        intake=_left(limit.intake_per_day, today),
+        month=_left(limit.intake_per_month, so_far),
+    )
 
 
 def _lock_arms(
@@ -376,7 +385,7 @@ def _taking(
 
 
 _LOCK_LOADS = (
-    select(rep_load.c.rep_id, rep_load.c.held)
+    select(rep_load.c.rep_id, rep_load.c.held, rep_load.c.tickets)
     .where(of_tenant(rep_load), rep_load.c.rep_id.in_(any_of("ids")))
     .order_by(rep_load.c.rep_id)
     .with_for_update()
@@ -389,6 +398,10 @@ _DAYS = (
         rep_day.c.rep_id,
         func.sum(case((_DAY == _ON, rep_day.c.taken), else_=0)).label("today"),
         func.sum(rep_day.c.taken).label("so_far"),
+        func.sum(case((_DAY == _ON, rep_day.c.tickets), else_=0)).label(
+            "tickets_today"
+        ),
+        func.sum(rep_day.c.tickets).label("tickets_so_far"),
     )
     .where(
         of_tenant(rep_day),

@@ -24,6 +24,7 @@ from rightrep.store.exclusions import (
     unpacked,
 )
 from rightrep.store.guard import of_tenant
+from rightrep.store.kinds import only_leads
 from rightrep.store.rows import add_made, insert_new
 from rightrep.store.schema import decisions
 from rightrep.store.session import ReadSession, WriteSession
@@ -203,7 +204,10 @@ def candidates_of(
 
 
 def given_since(session: ReadSession, since: datetime) -> dict[RepId, int]:
-    """Leads decided for each rep later than an instant, imported decisions left out."""
+    """Leads decided for each rep later than an instant.
+
+    Imported decisions are left out, and those about work orders.
+    """
     rows = session.execute(_GIVEN, {"since": since})
     return {RepId(row.rep_id): int(row.given) for row in rows}
 
@@ -297,6 +301,7 @@ _GIVEN = (
         of_tenant(decisions),
         decisions.c.decided_at > bindparam("since", type_=decisions.c.decided_at.type),
         decisions.c.cause != Cause.IMPORT.value,
+        only_leads(decisions.c.lead_id),
     )
     .group_by(decisions.c.rep_id)
 )

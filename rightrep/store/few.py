@@ -30,6 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from rightrep.domain.ids import LeadId
+from rightrep.domain.lead import LeadKind
 from rightrep.domain.money import minor_digits
 from rightrep.store import schema
 from rightrep.store.aliases import RecordKind
@@ -61,7 +62,8 @@ def read_few(
 ) -> dict[str, Columns]:
     """What is known of some leads, of those merged with them, and of their customers.
 
-    Merges, and other leads of the same customers, are followed until there are no more.
+    Merges, and other leads of the same customers, are followed until there are no more;
+    work orders of the customers are left out.
 
     Args:
         session: Where to read, in one snapshot.
@@ -218,7 +220,11 @@ def _beside() -> "CompoundSelect[Any]":
     return union_all(
         select(leads.c.lead_id)
         .join_from(named, leads, same_customer)
-        .where(of_tenant(named), named.c.lead_id.in_(ids)),
+        .where(
+            of_tenant(named),
+            named.c.lead_id.in_(ids),
+            leads.c.kind == LeadKind.LEAD.value,
+        ),
         select(merges.c.merged_id).where(*of_leads, merges.c.survivor_id.in_(ids)),
         # The index of merged leads has those that stand. One that was undone is found
         # from its survivor, of whose history it is a part.

@@ -57,7 +57,9 @@ def add_leads(
         made: The leads.
         versions: At most one version of each of them, and of no other.
     """
-    add_rows(session, leads, {n: [getattr(lead, n) for lead in made] for n in _LEAD})
+    columns = {n: [getattr(lead, n) for lead in made] for n in _LEAD}
+    kinds = [lead.kind.value for lead in made]
+    add_rows(session, leads, columns | {"kind": kinds})
     rows = [version_row(version) for version in versions]
     if rows:
         columns = {name: [row[name] for row in rows] for name in rows[0]}

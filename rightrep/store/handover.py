@@ -16,10 +16,12 @@ from sqlalchemy import RowMapping, bindparam, func, insert, select, update
 from rightrep.domain.decision import Cause, Decision
 from rightrep.domain.handover import Handover, HandoverLine, MoveState
 from rightrep.domain.ids import LeadId, RepId
+from rightrep.domain.lead import LeadKind
 from rightrep.domain.ownership import OwnershipKind
 from rightrep.errors import NotFound
 from rightrep.store.decisions import log_decisions
 from rightrep.store.guard import of_tenant
+from rightrep.store.kinds import of_kind
 from rightrep.store.outcomes import closed_leads
 from rightrep.store.projection import Change, Owned, apply, lock_leads, not_before
 from rightrep.store.schema import rep_load
@@ -135,6 +137,7 @@ def move_lines(
     made: Mapping[LeadId, Decision],
     *,
     limits: Mapping[RepId, int | None],
+    only: LeadKind | None = None,
 ) -> list[HandoverLine]:
     """Move the leads that still can be moved, and say what became of each.
 
@@ -146,12 +149,13 @@ def move_lines(
         lines: Previewed lines.
         made: The decision of each lead that its new rep may take.
         limits: Holding limit of each new rep; None is no limit.
+        only: Kind of the leads that count against it; None is any.
 
     Returns:
         The lines as they are now.
     """
     states = lock_leads(session, [line.lead_id for line in lines])
-    room = _lock_room(session, lines, limits)
+    room = _lock_room(session, lines, limits, only)
     closed = closed_leads(session, [line.lead_id for line in lines])
     settled, changes = [], []
     for line in lines:
@@ -257,6 +261,7 @@ def _lock_room(
     session: WriteSession,
     lines: Sequence[HandoverLine],
     limits: Mapping[RepId, int | None],
+    only: LeadKind | None,
 ) -> dict[RepId, float]:
     """Slots left of each rep who exists; ours alone until we are done.
 
@@ -265,11 +270,11 @@ def _lock_room(
     reps = {line.from_rep for line in lines} | {
         line.to_rep for line in lines if line.to_rep is not None
     }
-    held = session.execute(_LOCK_LOADS, {"ids": sorted(reps)})
     room: dict[RepId, float] = {}
-    for row in held:
+    for row in session.execute(_LOCK_LOADS, {"ids": sorted(reps)}):
         limit = limits.get(row.rep_id)
-        room[row.rep_id] = inf if limit is None else limit - row.held
+        held = of_kind(row.held, row.tickets, only)
+        room[row.rep_id] = inf if limit is None else limit - held
     return room
 
 
@@ -329,7 +334,7 @@ _SETTLE = (
     )
 )
 _LOCK_LOADS = (
-    select(rep_load.c.rep_id, rep_load.c.held)
+    select(rep_load.c.rep_id, rep_load.c.held, rep_load.c.tickets)
     .where(of_tenant(rep_load), rep_load.c.rep_id.in_(any_of("ids")))
     .order_by(rep_load.c.rep_id)
     .with_for_update()

@@ -16,6 +16,7 @@ from sqlalchemy import Row, Select, bindparam, delete, func, literal, select
 
 from rightrep.domain.customer import ContactPoint, PointKind
 from rightrep.domain.ids import LeadId
+from rightrep.domain.lead import LeadKind
 from rightrep.intake.identity import Identity, identify
 from rightrep.store.aliases import RecordKind, resolve_many
 from rightrep.store.copying import copy_in
@@ -105,6 +106,16 @@ def standing_roots(session: ReadSession) -> dict[str, str]:
 def cluster_of(session: ReadSession, customer_id: str) -> list[str]:
     """A customer and every record that was merged into it, itself first."""
     return [customer_id, *_merged_into(session, [customer_id])]
+
+
+def clusters_of(session: ReadSession, customer_ids: Sequence[str]) -> dict[str, str]:
+    """The record that stands, by each of its own: itself and those merged into it.
+
+    Args:
+        session: Where to read.
+        customer_ids: Records that stand.
+    """
+    return {own: own for own in customer_ids} | _merged_into(session, customer_ids)
 
 
 def customers_with_past(session: ReadSession, customer_ids: Sequence[str]) -> set[str]:
@@ -398,5 +409,10 @@ _PAST = (
             & (ownership.c.lead_id == leads.c.lead_id),
         )
     )
-    .where(of_tenant(leads), leads.c.customer_id.is_not(None), ~_GONE.exists())
+    .where(
+        of_tenant(leads),
+        leads.c.kind == LeadKind.LEAD.value,
+        leads.c.customer_id.is_not(None),
+        ~_GONE.exists(),
+    )
 )

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Engine, Row, bindparam, case, func, or_, select
 
 from rightrep.domain.ids import TenantId
+from rightrep.domain.lead import LeadKind
 from rightrep.domain.pools import Pool
 from rightrep.domain.roster import IntArray, Team
 from rightrep.store.guard import of_tenant
@@ -37,8 +38,9 @@ class KnownReps:
     started: IntArray
 
 
-Terms = tuple[str, str | None, int]
-"""What a team is made with besides: the tenant's zone, holidays and their year."""
+Terms = tuple[str, str | None, int, LeadKind | None]
+"""What a team is made with besides: the tenant's zone, holidays and their year, and the
+kind of the leads that limits are about."""
 
 _Kept = tuple[Row[Any], dict[Terms, KnownReps]]
 _KEPT: "WeakKeyDictionary[Engine, dict[TenantId, _Kept]]" = WeakKeyDictionary()

@@ -8,7 +8,14 @@ from typing import Any
 from sqlalchemy import RowMapping, bindparam, func, or_, select
 
 from rightrep.domain.ids import ContactId, CustomerId, LeadId
-from rightrep.domain.lead import Lead, LeadAttributes, LeadVersion, Scalar, Stage
+from rightrep.domain.lead import (
+    Lead,
+    LeadAttributes,
+    LeadKind,
+    LeadVersion,
+    Scalar,
+    Stage,
+)
 from rightrep.domain.money import Money
 from rightrep.errors import NotFound
 from rightrep.store.guard import of_tenant
@@ -39,12 +46,14 @@ class LeadRecord:
         created_at: When the CRM made it; aware UTC.
         customer_id: Who is behind it, or None.
         contact_id: Which person there, or None.
+        kind: Lead or work order; of a lead that is there it stays what it was.
     """
 
     lead_id: LeadId
     created_at: datetime
     customer_id: CustomerId | None = None
     contact_id: ContactId | None = None
+    kind: LeadKind = LeadKind.LEAD
 
 
 def save_leads(session: WriteSession, records: Sequence[LeadRecord]) -> None:
@@ -71,6 +80,7 @@ def save_leads(session: WriteSession, records: Sequence[LeadRecord]) -> None:
                     "created_at": record.created_at,
                     "customer_id": record.customer_id,
                     "contact_id": record.contact_id,
+                    "kind": record.kind.value,
                 }
                 for record in batch
             ],
@@ -111,6 +121,7 @@ def upsert_leads(session: WriteSession, given: Sequence[Lead], *, at: datetime) 
                 created_at=lead.created_at,
                 customer_id=lead.customer_id,
                 contact_id=lead.contact_id,
+                kind=lead.kind,
             )
             for lead in given
         ],
@@ -144,7 +155,7 @@ def get_lead(session: ReadSession, lead_id: LeadId, *, as_of: datetime) -> Lead:
 def arrivals(
     session: ReadSession, *, since: datetime, before: datetime
 ) -> list[tuple[LeadId, datetime]]:
-    """Leads that the CRM made in a span of time, in order of arrival.
+    """Leads that the CRM made in a span of time, in order of arrival; no work orders.
 
     Args:
         session: Where to read.
@@ -169,13 +180,14 @@ def get_leads(
         rows = session.execute(_IN_FORCE, {**ids, "as_of": as_of}).all()
         versions = {row[0]: _known(*tuple(row)[1:]) for row in rows}
         for row in session.execute(_LEADS, ids).all():
-            lead_id, customer_id, contact_id, created_at = tuple(row)
+            lead_id, customer_id, contact_id, created_at, kind = tuple(row)
             found[lead_id] = Lead(
                 lead_id=lead_id,
                 customer_id=customer_id,
                 contact_id=contact_id,
                 created_at=created_at,
                 attributes=versions.get(lead_id, _NOTHING),
+                kind=LeadKind(kind),
             )
     return [found[lead_id] for lead_id in wanted if lead_id in found]
 
@@ -193,17 +205,35 @@ def get_lead_versions(session: ReadSession, lead_id: LeadId) -> list[LeadVersion
     ]
 
 
+def kinds_of(
+    session: ReadSession, lead_ids: Iterable[LeadId]
+) -> dict[LeadId, LeadKind]:
+    """Kind of each of these leads; unknown ids are left out."""
+    found: dict[LeadId, LeadKind] = {}
+    wanted = list(dict.fromkeys(lead_ids))
+    for batch in batches(wanted):
+        for row in session.execute(_IDS, {"ids": list(batch)}):
+            found[LeadId(row.lead_id)] = LeadKind(row.kind)
+    return {own: found[own] for own in wanted if own in found}
+
+
+def leads_alone(session: ReadSession, lead_ids: Iterable[LeadId]) -> list[LeadId]:
+    """Those of these that are leads and no work orders, in the order given."""
+    kind_of = kinds_of(session, lead_ids)
+    return [own for own, kind in kind_of.items() if kind is LeadKind.LEAD]
+
+
 def require_leads(session: ReadSession, lead_ids: Iterable[LeadId]) -> None:
     """Check that every one of these leads is there.
 
     Raises:
         NotFound: The first one that is not.
     """
-    for batch in batches(list(dict.fromkeys(lead_ids))):
-        known = set(session.execute(_IDS, {"ids": list(batch)}).scalars())
-        for lead_id in batch:
-            if lead_id not in known:
-                raise NotFound("lead", lead_id)
+    wanted = list(dict.fromkeys(lead_ids))
+    known = kinds_of(session, wanted)
+    for lead_id in wanted:
+        if lead_id not in known:
+            raise NotFound("lead", lead_id)
 
 
 def version_row(version: LeadVersion) -> dict[str, Any]:
@@ -254,9 +284,13 @@ def _known(
 
 _NOTHING = LeadAttributes()
 _LEADS = select(
-    leads.c.lead_id, leads.c.customer_id, leads.c.contact_id, leads.c.created_at
+    leads.c.lead_id,
+    leads.c.customer_id,
+    leads.c.contact_id,
+    leads.c.created_at,
+    leads.c.kind,
 ).where(of_tenant(leads), leads.c.lead_id.in_(any_of("ids")))
-_IDS = select(leads.c.lead_id).where(
+_IDS = select(leads.c.lead_id, leads.c.kind).where(
     of_tenant(leads), leads.c.lead_id.in_(any_of("ids"))
 )
 _IN_FORCE = in_force(lead_versions, any_of("ids"))
@@ -284,6 +318,7 @@ _ARRIVALS = (
     select(leads.c.lead_id, leads.c.created_at)
     .where(
         of_tenant(leads),
+        leads.c.kind == LeadKind.LEAD.value,
         leads.c.created_at >= bindparam("since", type_=leads.c.created_at.type),
         leads.c.created_at < bindparam("before", type_=leads.c.created_at.type),
     )

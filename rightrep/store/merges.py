@@ -78,8 +78,8 @@ def merge(
 
     Raises:
         NotFound: One of the two is not there.
-        InvalidInput: They are one already, in either direction, or records of this
-            kind are not merged.
+        InvalidInput: They are one already, in either direction, one is a lead and the
+            other a work order, or records of this kind are not merged.
         Conflict: Two reps own them: a person must choose first.
     """
     states = _lock(session, kind, merged_id, survivor_id)
@@ -88,6 +88,8 @@ def merge(
             raise InvalidInput(f"{kind.value.title()} {own_id} was merged before.")
     if merged_id == survivor_id:
         raise InvalidInput(f"{kind.value.title()} {merged_id} is one record already.")
+    if len({state.kind for state in states.values()}) > 1:
+        raise InvalidInput("A lead and a work order are never one record.")
     made = Merge(
         merge_id=new_id(at),
         kind=kind,

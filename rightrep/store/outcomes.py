@@ -9,13 +9,13 @@ from sqlalchemy import RowMapping, bindparam, func, select
 from sqlalchemy.exc import IntegrityError
 
 from rightrep.domain.ids import LeadId
-from rightrep.domain.outcome import Outcome, Result, reason_code
+from rightrep.domain.outcome import Outcome, Result, reason_code, why_not_result
 from rightrep.domain.pools import place_of
 from rightrep.errors import Conflict, InvalidInput, NotFound
 from rightrep.store.decisions import last_decisions
 from rightrep.store.events import add_events, reused_ids
 from rightrep.store.guard import of_tenant
-from rightrep.store.leads import get_leads, require_leads
+from rightrep.store.leads import get_leads, kinds_of
 from rightrep.store.money import money_columns, money_of
 from rightrep.store.ownership import close_leads
 from rightrep.store.pools import pools_in_force
@@ -59,12 +59,12 @@ def record_outcomes(
 
     Raises:
         NotFound: There is no such lead, decision or replaced outcome.
-        InvalidInput: The decision or the replaced outcome is another lead's, or a
-            reason is no code.
+        InvalidInput: The decision or the replaced outcome is another lead's, a lead
+            of its kind does not close so, or a reason is no code.
         KeyReused: An id is known with another body.
         Conflict: The replaced outcome was replaced by another one before.
     """
-    require_leads(session, (outcome.lead_id for outcome in told))
+    _require_results(session, told)
     _require_codes(told)
     new: list[bool] = []
     for batch in batches(told):
@@ -156,6 +156,16 @@ def _record(session: WriteSession, told: Sequence[Outcome]) -> list[bool]:
         return add_events(session, outcomes, rows)
     except IntegrityError as error:
         raise Conflict("Another correction came first; read it and decide.") from error
+
+
+def _require_results(session: ReadSession, told: Sequence[Outcome]) -> None:
+    kind_of = kinds_of(session, (outcome.lead_id for outcome in told))
+    for outcome in told:
+        if outcome.lead_id not in kind_of:
+            raise NotFound("lead", outcome.lead_id)
+        why_not = why_not_result(outcome.result, kind_of[outcome.lead_id])
+        if why_not is not None:
+            raise InvalidInput(why_not, field="result")
 
 
 def _require_codes(told: Sequence[Outcome]) -> None:

@@ -33,7 +33,7 @@ from sqlalchemy import cast as sql_cast
 
 from rightrep.domain.activity import ActivityKind
 from rightrep.domain.ids import LeadId
-from rightrep.domain.lead import Scalar
+from rightrep.domain.lead import LeadKind, Scalar
 from rightrep.domain.outcome import Result
 from rightrep.domain.ownership import OwnershipKind
 from rightrep.domain.pools import CONDITIONS, OWN, Pool, attributes_asked, place_in
@@ -41,6 +41,7 @@ from rightrep.domain.protection import NEVER, Instants, PrivateLeads
 from rightrep.store.aliases import RecordKind
 from rightrep.store.arrow import INT, TEXT, TIME, read_table
 from rightrep.store.guard import of_tenant
+from rightrep.store.kinds import TICKETS
 from rightrep.store.layouts import Types
 from rightrep.store.schema import (
     activities,
@@ -144,7 +145,7 @@ def _read(
     leads = PrivateLeads(
         lead_id=owned["lead_id"].to_pylist(),
         owner=owned["owner"].to_pylist(),
-        pool=place_in(pools, known, owned.num_rows),
+        pool=place_in(pools, known, _tickets(owned)),
         grade=[None if grade is None else str(grade) for grade in known["grade"]],
         received_at=facts.received(),
         followed_up_at=facts.last(facts.table("followed_up", _LAST_TYPES)),
@@ -257,6 +258,12 @@ def _known(
     return known
 
 
+def _tickets(owned: pa.Table) -> NDArray[np.bool_]:
+    """Which of these leads are work orders; bool (n_leads,)."""
+    is_ticket = pc.equal(owned["kind"], LeadKind.TICKET.value)
+    return np.asarray(is_ticket.to_numpy(), dtype=np.bool_)
+
+
 def _places(wanted: pa.ChunkedArray, among: pa.Array) -> NDArray[np.int64]:
     """Where each value is among others; -1 is nowhere."""
     place = pc.fill_null(pc.index_in(wanted, among), -1)
@@ -341,13 +348,17 @@ _NOT_RECEIVED = (OwnershipKind.MERGED, OwnershipKind.UNDONE)
 _NOT_FOLLOWED_UP = (ActivityKind.PAGE_VIEW, ActivityKind.SURVEY)
 """These the lead does alone."""
 
-_OWNED_TYPES = {"lead_id": TEXT, "owner": TEXT, "since": TIME}
+_OWNED_TYPES = {"lead_id": TEXT, "owner": TEXT, "since": TIME, "kind": TEXT}
 _MEMBER_TYPES = {"root": TEXT, "lead_id": TEXT}
 _RECEIVED_TYPES = {"lead_id": TEXT, "owner": TEXT, "at": TIME}
 _LAST_TYPES = {"lead_id": TEXT, "at": TIME}
 _NAMED_TYPES = {"lead_id": TEXT}
+_KIND = case(
+    (ownership.c.lead_id.in_(TICKETS), LeadKind.TICKET.value),
+    else_=LeadKind.LEAD.value,
+).label("kind")
 _OWNED = (
-    select(ownership.c.lead_id, ownership.c.owner, ownership.c.since)
+    select(ownership.c.lead_id, ownership.c.owner, ownership.c.since, _KIND)
     .where(of_tenant(ownership), ownership.c.owner.is_not(None), ownership.c.holding)
     .order_by(ownership.c.lead_id)
 )

@@ -26,8 +26,10 @@ from sqlalchemy import (
 )
 
 from rightrep.domain.ids import DecisionId, LeadId, RepId, new_id
+from rightrep.domain.lead import LeadKind
 from rightrep.domain.ownership import OwnershipKind
 from rightrep.store.guard import of_tenant
+from rightrep.store.kinds import TICKETS
 from rightrep.store.rows import add_made, insert_new
 from rightrep.store.schema import leads, ownership, ownership_events, rep_day, rep_load
 from rightrep.store.session import WriteSession, insert_of
@@ -49,6 +51,7 @@ class Owned(NamedTuple):
         taken_on: Local day whose intake the lead used up, or None.
         decision_id: The decision behind it, or None.
         revision: Events so far.
+        kind: Lead or work order; of the lead itself, and stands in no row of these.
     """
 
     owner: RepId | None = None
@@ -57,6 +60,7 @@ class Owned(NamedTuple):
     taken_on: date | None = None
     decision_id: DecisionId | None = None
     revision: int = 0
+    kind: LeadKind = LeadKind.LEAD
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,7 +112,9 @@ def lock_leads(
             # besides would read it as it was before the wait.
             session.execute(_LOCK_LEADS, ids)
         for row in session.execute(_STATES, ids):
-            states[row.lead_id] = Owned(*row[1:]) if row.revision else Owned()
+            kind = LeadKind(row.kind)
+            known = Owned(*row[2:], kind=kind) if row.revision else Owned(kind=kind)
+            states[row.lead_id] = known
     return states
 
 
@@ -161,24 +167,35 @@ class _Tally:
 
     def __init__(self) -> None:
         self.held: Counter[RepId] = Counter()
+        self.tickets: Counter[RepId] = Counter()
         self.taken: Counter[tuple[RepId, date]] = Counter()
+        self.taken_tickets: Counter[tuple[RepId, date]] = Counter()
         self.given_at: dict[RepId, datetime] = {}
 
     def note(self, before: Owned, after: Owned, kind: OwnershipKind) -> None:
         """A lead went from one state to another."""
+        is_ticket = after.kind is LeadKind.TICKET
         if before.owner is not None:
-            self.held[before.owner] -= before.holding
+            self._hold(before.owner, -before.holding, is_ticket=is_ticket)
         if after.owner is not None:
-            self.held[after.owner] += after.holding
+            self._hold(after.owner, after.holding, is_ticket=is_ticket)
         if after.owner == before.owner:
             return
         if before.owner and before.taken_on and kind in GIVES_BACK:
-            self.taken[before.owner, before.taken_on] -= 1
+            self._take((before.owner, before.taken_on), -1, is_ticket=is_ticket)
         if after.owner and after.taken_on:
-            self.taken[after.owner, after.taken_on] += 1
+            self._take((after.owner, after.taken_on), 1, is_ticket=is_ticket)
         if after.owner and after.since and kind not in _NOT_GIVEN:
             last = self.given_at.get(after.owner, after.since)
             self.given_at[after.owner] = max(last, after.since)
+
+    def _hold(self, rep_id: RepId, more: int, *, is_ticket: bool) -> None:
+        self.held[rep_id] += more
+        self.tickets[rep_id] += more * is_ticket
+
+    def _take(self, on: tuple[RepId, date], more: int, *, is_ticket: bool) -> None:
+        self.taken[on] += more
+        self.taken_tickets[on] += more * is_ticket
 
     def write(self, session: WriteSession) -> None:
         """Bring ``rep_load`` and ``rep_day`` along, reps in order.
@@ -186,28 +203,29 @@ class _Tally:
         Every rep's load is written, changed or not: that locks the rep's days too.
         """
         loads = [
-            {"of": rep, "more": self.held[rep], "given_at": self.given_at.get(rep)}
+            {
+                "of": rep,
+                "more": self.held[rep],
+                "more_tickets": self.tickets[rep],
+                "given_at": self.given_at.get(rep),
+            }
             for rep in sorted({*self.held, *self.given_at, *(r for r, _ in self.taken)})
         ]
         if loads:
             session.execute(_ADD_LOAD, loads)
-        days = sorted((key, count) for key, count in self.taken.items() if count)
-        more = [_day(key, count) for key, count in days if count > 0]
-        fewer = [_day(key, count) for key, count in days if count < 0]
+        # A rep may give a lead back and take a ticket on one day: then the sum is 0.
+        days = [
+            (rep, day, count, self.taken_tickets[rep, day])
+            for (rep, day), count in sorted(self.taken.items())
+            if count or self.taken_tickets[rep, day]
+        ]
+        more = [dict(zip(_DAY, row, strict=True)) for row in days if row[2] > 0]
+        fewer = [dict(zip(_OLD_DAY, row, strict=True)) for row in days if row[2] <= 0]
         if more:
             adding = _take_more(is_postgresql=session.is_postgresql)
-            session.execute(adding, [_plain(row) for row in more])
+            session.execute(adding, more)
         if fewer:
             session.execute(_TAKE_FEWER, fewer)
-
-
-def _day(key: tuple[RepId, date], count: int) -> dict[str, Any]:
-    rep, day = key
-    return {"of": rep, "on": day, "more": count}
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    return {"rep_id": row["of"], "local_day": row["on"], "taken": row["more"]}
 
 
 @cache
@@ -215,7 +233,10 @@ def _take_more(*, is_postgresql: bool) -> Insert:
     statement = insert_of(rep_day, is_postgresql=is_postgresql)
     return statement.on_conflict_do_update(
         index_elements=list(rep_day.primary_key),
-        set_={"taken": rep_day.c.taken + statement.excluded.taken},
+        set_={
+            "taken": rep_day.c.taken + statement.excluded.taken,
+            "tickets": rep_day.c.tickets + statement.excluded.tickets,
+        },
     )
 
 
@@ -260,6 +281,7 @@ def _after(before: Owned, change: Change) -> Owned:
         taken_on=before.taken_on if same else change.local_day,
         decision_id=change.decision_id or (before.decision_id if same else None),
         revision=revision,
+        kind=before.kind,
     )
 
 
@@ -275,6 +297,7 @@ def rebuild_projection(session: WriteSession) -> None:
     """Make ``ownership``, ``rep_load`` and ``rep_day`` anew from the events alone."""
     states: dict[LeadId, Owned] = {}
     tally = _Tally()
+    tickets = set(session.execute(TICKETS).scalars())
     for row in session.execute(_EVENTS):
         change = Change(
             lead_id=row.lead_id,
@@ -287,12 +310,15 @@ def rebuild_projection(session: WriteSession) -> None:
             local_day=row.local_day,
             holding=row.holding,
         )
-        states.setdefault(row.lead_id, Owned())
+        kind = LeadKind.TICKET if row.lead_id in tickets else LeadKind.LEAD
+        states.setdefault(row.lead_id, Owned(kind=kind))
         _event(change, states, tally)
     session.execute(delete(ownership).where(of_tenant(ownership)))
     session.execute(delete(rep_day).where(of_tenant(rep_day)))
     session.execute(
-        update(rep_load).where(of_tenant(rep_load)).values(held=0, last_given_at=None)
+        update(rep_load)
+        .where(of_tenant(rep_load))
+        .values(held=0, tickets=0, last_given_at=None)
     )
     _write_states(session, sorted(states.items()))
     tally.write(session)
@@ -311,7 +337,10 @@ def _write_states(
     for batch in batches(states):
         session.execute(
             statement,
-            [{"lead_id": lead_id, **state._asdict()} for lead_id, state in batch],
+            [
+                {"lead_id": lead_id, **dict(zip(_KEPT, state, strict=False))}
+                for lead_id, state in batch
+            ],
         )
 
 
@@ -320,10 +349,13 @@ def _to_state(*, is_postgresql: bool) -> Insert:
     statement = insert_of(ownership, is_postgresql=is_postgresql)
     return statement.on_conflict_do_update(
         index_elements=list(ownership.primary_key),
-        set_={name: statement.excluded[name] for name in Owned._fields},
+        set_={name: statement.excluded[name] for name in _KEPT},
     )
 
 
+_KEPT = Owned._fields[:-1]
+_DAY = ("rep_id", "local_day", "taken", "tickets")
+_OLD_DAY = ("of", "on", "more", "more_tickets")
 _NOT_GIVEN = frozenset({OwnershipKind.MERGED, OwnershipKind.UNDONE})
 _LOCK_LEADS = (
     select(leads.c.lead_id)
@@ -338,7 +370,7 @@ _LOCK_ALONE = (
     .with_for_update(skip_locked=True)
 )
 _STATES = (
-    select(leads.c.lead_id, *(ownership.c[name] for name in Owned._fields))
+    select(leads.c.lead_id, leads.c.kind, *(ownership.c[name] for name in _KEPT))
     .outerjoin_from(
         leads,
         ownership,
@@ -352,11 +384,15 @@ _STATES = (
 _GIVEN_AT: "BindParameter[datetime]" = bindparam(
     "given_at", type_=rep_load.c.last_given_at.type
 )
+_MORE_TICKETS: "BindParameter[int]" = bindparam(
+    "more_tickets", type_=rep_load.c.tickets.type
+)
 _ADD_LOAD = (
     update(rep_load)
     .where(of_tenant(rep_load), rep_load.c.rep_id == bindparam("of"))
     .values(
         held=rep_load.c.held + bindparam("more", type_=rep_load.c.held.type),
+        tickets=rep_load.c.tickets + _MORE_TICKETS,
         last_given_at=case(
             (rep_load.c.last_given_at > _GIVEN_AT, rep_load.c.last_given_at),
             else_=func.coalesce(_GIVEN_AT, rep_load.c.last_given_at),
@@ -370,7 +406,10 @@ _TAKE_FEWER = (
         rep_day.c.rep_id == bindparam("of"),
         rep_day.c.local_day == bindparam("on", type_=rep_day.c.local_day.type),
     )
-    .values(taken=rep_day.c.taken + bindparam("more", type_=rep_day.c.taken.type))
+    .values(
+        taken=rep_day.c.taken + bindparam("more", type_=rep_day.c.taken.type),
+        tickets=rep_day.c.tickets + _MORE_TICKETS,
+    )
 )
 _EVENTS = (
     select(ownership_events)

@@ -12,6 +12,7 @@ from sqlalchemy import CursorResult, RowMapping, bindparam, func, select
 from rightrep.calendars import calendar_of
 from rightrep.domain.hours import EVERY_WEEK, Calendar
 from rightrep.domain.ids import RepId
+from rightrep.domain.lead import LeadKind
 from rightrep.domain.pools import limited
 from rightrep.domain.presence import StatusChange, active_since, month_of
 from rightrep.domain.rep import (
@@ -33,6 +34,7 @@ from rightrep.domain.roster import (
 )
 from rightrep.errors import NotFound
 from rightrep.store.guard import of_tenant
+from rightrep.store.kinds import of_kind
 from rightrep.store.known_reps import KeptReps, KnownReps
 from rightrep.store.pools import pools_in_force
 from rightrep.store.schema import rep_day, rep_load, rep_versions, reps
@@ -194,6 +196,7 @@ def roster(
     local_day: date,
     zone: str = "UTC",
     calendar: str | None = None,
+    only: LeadKind | None = None,
 ) -> Roster:
     """Every rep who is known at ``as_of``, with the present load, by id.
 
@@ -205,21 +208,24 @@ def roster(
         local_day: Day of the tenant's zone whose intake is counted.
         zone: IANA zone of reps that have none of their own.
         calendar: Code of the holidays of reps that have none of their own.
+        only: Kind of the leads that load and limits are about; None is any.
     """
-    known = known_reps(session, as_of, local_day, zone=zone, calendar=calendar)
+    known = known_reps(
+        session, as_of, local_day, zone=zone, calendar=calendar, only=only
+    )
     team = known.team
     rows = session.execute(_LOAD, {"local_day": local_day}).cursor.fetchall()
-    held, given_at, taken = _in_place(rows, team)
+    held, tickets, given_at, taken, taken_tickets = _in_place(rows, team)
     monthly = np.zeros(len(team.rep_ids), dtype=np.int64)
     if (team.intake_per_month < UNLIMITED).any():
-        month = taken_since(session, month_of(local_day)[0])
+        month = taken_since(session, month_of(local_day)[0], only=only)
         monthly = np.array([month.get(rep_id, 0) for rep_id in team.rep_ids], np.int64)
     since = back_since(team, known.started, as_of)
     idle = micros(as_of) - np.maximum(since, given_at)
     return Roster(
         team=team,
-        held=held,
-        taken_today=taken,
+        held=of_kind(held, tickets, only),
+        taken_today=of_kind(taken, taken_tickets, only),
         taken_this_month=monthly,
         waited=np.maximum(idle, 0) / 1e6,
         back_since=since,
@@ -227,13 +233,13 @@ def roster(
 
 
 def _in_place(rows: Sequence[Sequence[Any]], team: Team) -> IntArray:
-    """Rows of ``_LOAD`` as columns, in the order of the team; int64 (3, n_reps)."""
+    """Rows of ``_LOAD`` as columns, in the order of the team; int64 (5, n_reps)."""
     if [row[0] for row in rows] != list(team.rep_ids):
         found = {row[0]: row for row in rows}
-        nothing = (None, 0, NEVER, 0)
+        nothing = (None, 0, 0, NEVER, 0, 0)
         rows = [found.get(rep_id, nothing) for rep_id in team.rep_ids]
     numbers = np.array([row[1:] for row in rows], dtype=np.int64)
-    return numbers.reshape(len(rows), 3).T
+    return numbers.reshape(len(rows), 5).T
 
 
 def known_reps(
@@ -243,18 +249,20 @@ def known_reps(
     *,
     zone: str,
     calendar: str | None,
+    only: LeadKind | None = None,
 ) -> KnownReps:
     """Every rep as known at ``as_of``, by id; kept while nothing changes."""
     kept = KeptReps(session, as_of)
-    terms = (zone, calendar, local_day.year)
+    terms = (zone, calendar, local_day.year, only)
     known = kept.get(terms)
     if known is None:
         pools = tuple(pools_in_force(session))
+        counted = [pool for pool in pools if only in (None, pool.kind)]
         found = list_reps(session, as_of=as_of)
         changes = status_changes(session, as_of=as_of)
         team = Team.of(
             [rep.rep_id for rep in found],
-            [limited(rep.attributes, pools) for rep in found],
+            [limited(rep.attributes, counted) for rep in found],
             joined_at=[rep.created_at for rep in found],
             calendars=[
                 _calendar(rep.attributes.calendar or calendar, local_day)
@@ -284,10 +292,21 @@ def status_changes(
     return found
 
 
-def taken_since(session: ReadSession, first_day: date) -> dict[RepId, int]:
-    """Leads each rep was given on this local day and later; others are left out."""
+def taken_since(
+    session: ReadSession, first_day: date, *, only: LeadKind | None = None
+) -> dict[RepId, int]:
+    """Leads each rep was given on this local day and later; others are left out.
+
+    Args:
+        session: Where to read.
+        first_day: The day.
+        only: Leads of this kind; None is of any.
+    """
     rows = session.execute(_TAKEN, {"local_day": first_day})
-    return {RepId(row.rep_id): int(row.taken) for row in rows}
+    return {
+        RepId(row.rep_id): of_kind(int(row.taken), int(row.tickets), only)
+        for row in rows
+    }
 
 
 def _reps(records: CursorResult[Any], versions: CursorResult[Any]) -> dict[RepId, Rep]:
@@ -354,8 +373,10 @@ _LOAD = (
     select(
         rep_load.c.rep_id,
         rep_load.c.held,
+        rep_load.c.tickets,
         func.coalesce(in_micros(rep_load.c.last_given_at), NEVER),
         func.coalesce(rep_day.c.taken, 0),
+        func.coalesce(rep_day.c.tickets, 0),
     )
     .outerjoin_from(
         rep_load,
@@ -371,7 +392,11 @@ _LOAD = (
     .order_by(rep_load.c.rep_id)
 )
 _TAKEN = (
-    select(rep_day.c.rep_id, func.sum(rep_day.c.taken).label("taken"))
+    select(
+        rep_day.c.rep_id,
+        func.sum(rep_day.c.taken).label("taken"),
+        func.sum(rep_day.c.tickets).label("tickets"),
+    )
     .where(
         of_tenant(rep_day),
         rep_day.c.local_day >= bindparam("local_day", type_=rep_day.c.local_day.type),

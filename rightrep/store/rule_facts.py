@@ -23,9 +23,11 @@ from sqlalchemy import (
 
 from rightrep.domain.activity import ActivityKind
 from rightrep.domain.ids import LeadId, RepId
-from rightrep.domain.outcome import Result
+from rightrep.domain.lead import LeadKind
+from rightrep.domain.outcome import RESULTS, Result
 from rightrep.store import schema
 from rightrep.store.guard import of_tenant
+from rightrep.store.kinds import TICKETS, of_kind
 from rightrep.store.session import ReadSession
 from rightrep.store.sets import any_of, batches
 from rightrep.store.versions import in_force
@@ -53,7 +55,8 @@ def served_before(
 ) -> dict[LeadId, RepId]:
     """The rep who was last given another lead of each lead's customer.
 
-    Leads of new customers, and those whose customer is not known, are left out.
+    Of a work order, it is who was given another work order. Leads of new customers, and
+    those whose customer is not known, are left out.
     """
     found: dict[LeadId, RepId] = {}
     for batch in batches(lead_ids):
@@ -90,17 +93,36 @@ def count_judged(
 
 
 def given_on_days(
-    session: ReadSession, first: date, last: date
+    session: ReadSession, first: date, last: date, *, only: LeadKind | None = None
 ) -> dict[tuple[RepId, date], int]:
-    """Leads each rep was given on each local day from ``first`` to ``last``."""
+    """Leads each rep was given on each local day from ``first`` to ``last``.
+
+    Args:
+        session: Where to read.
+        first: The first day.
+        last: The last day.
+        only: Leads of this kind; None is of any.
+    """
     rows = session.execute(_GIVEN, {"first": first, "last": last})
-    return {(row.rep_id, row.local_day): row.taken for row in rows}
+    return {
+        (row.rep_id, row.local_day): of_kind(row.taken, row.tickets, only)
+        for row in rows
+    }
 
 
-def held_at(session: ReadSession, as_of: datetime) -> dict[RepId, int]:
-    """Open leads each rep owned at an instant; reps without any are left out."""
+def held_at(
+    session: ReadSession, as_of: datetime, *, only: LeadKind | None = None
+) -> dict[RepId, int]:
+    """Open leads each rep owned at an instant; reps without any are left out.
+
+    Args:
+        session: Where to read.
+        as_of: The instant.
+        only: Leads of this kind; None is of any.
+    """
     rows = session.execute(_HELD, {"as_of": as_of})
-    return {row.owner: row.held for row in rows}
+    held = {row.owner: of_kind(row.held, row.tickets, only) for row in rows}
+    return {owner: count for owner, count in held.items() if count}
 
 
 def last_given_at(session: ReadSession, as_of: datetime) -> dict[RepId, datetime]:
@@ -110,10 +132,16 @@ def last_given_at(session: ReadSession, as_of: datetime) -> dict[RepId, datetime
 
 
 def leads_created(
-    session: ReadSession, start: datetime, end: datetime, *, limit: int
+    session: ReadSession,
+    start: datetime,
+    end: datetime,
+    *,
+    limit: int,
+    kind: LeadKind = LeadKind.LEAD,
 ) -> list[tuple[LeadId, datetime]]:
-    """Leads made in [start, end), oldest first, merged ones left out."""
-    rows = session.execute(_CREATED, {"start": start, "end": end, "limit": limit})
+    """Leads of a kind made in [start, end), oldest first, merged ones left out."""
+    asked = {"start": start, "end": end, "limit": limit, "kind": kind.value}
+    rows = session.execute(_CREATED, asked)
     return [(row.lead_id, row.created_at) for row in rows]
 
 
@@ -121,7 +149,7 @@ def _at(column: "Column[Any]", name: str = "as_of") -> "ColumnElement[Any]":
     return bindparam(name, type_=column.type)
 
 
-def _related() -> "Select[Any]":
+def _related(*, same_kind: bool) -> "Select[Any]":
     """Every lead of the customers of the leads named by ``ids``, their own as well."""
     asked, other = schema.leads.alias("asked"), schema.leads.alias("other")
     own = select(asked.c.lead_id, asked.c.lead_id.label("other_id")).where(
@@ -136,6 +164,7 @@ def _related() -> "Select[Any]":
                 other.c.tenant_id == asked.c.tenant_id,
                 other.c.customer_id == asked.c.customer_id,
                 other.c.lead_id != asked.c.lead_id,
+                *([other.c.kind == asked.c.kind] if same_kind else []),
             ),
         )
         .where(of_tenant(asked), asked.c.lead_id.in_(any_of("ids")))
@@ -144,7 +173,7 @@ def _related() -> "Select[Any]":
 
 
 def _served() -> "Select[Any]":
-    related, events = _related().subquery(), schema.ownership_events
+    related, events = _related(same_kind=True).subquery(), schema.ownership_events
     rank = func.row_number().over(
         partition_by=related.c.lead_id,
         order_by=(events.c.happened_at.desc(), events.c.event_id.desc()),
@@ -164,7 +193,7 @@ def _served() -> "Select[Any]":
 
 
 def _surveyed() -> "Select[Any]":
-    related, told = _related().subquery(), schema.activities
+    related, told = _related(same_kind=False).subquery(), schema.activities
     rank = func.row_number().over(
         partition_by=related.c.lead_id,
         order_by=(told.c.happened_at.desc(), told.c.event_id.desc()),
@@ -229,6 +258,7 @@ def _judged(segment: str | None) -> "Select[Any]":
         .select_from(joined)
         .where(
             of_tenant(told),
+            told.c.result.in_([result.value for result in RESULTS[LeadKind.LEAD]]),
             later.c.event_id.is_(None),
             told.c.closed_at <= _at(told.c.closed_at),
             told.c.recorded_at <= _at(told.c.recorded_at),
@@ -244,13 +274,23 @@ def _held() -> "Select[Any]":
         partition_by=events.c.lead_id,
         order_by=(events.c.happened_at.desc(), events.c.revision.desc()),
     )
+    is_ticket = case((events.c.lead_id.in_(TICKETS), 1), else_=0)
     ranked = (
-        select(events.c.owner, events.c.holding, rank.label("rank"))
+        select(
+            events.c.owner,
+            events.c.holding,
+            is_ticket.label("is_ticket"),
+            rank.label("rank"),
+        )
         .where(of_tenant(events), events.c.happened_at <= _at(events.c.happened_at))
         .subquery()
     )
     return (
-        select(ranked.c.owner, func.count().label("held"))
+        select(
+            ranked.c.owner,
+            func.count().label("held"),
+            func.sum(ranked.c.is_ticket).label("tickets"),
+        )
         .where(ranked.c.rank == 1, ranked.c.holding, ranked.c.owner.is_not(None))
         .group_by(ranked.c.owner)
     )
@@ -265,6 +305,7 @@ def _created() -> "Select[Any]":
         select(leads.c.lead_id, leads.c.created_at)
         .where(
             of_tenant(leads),
+            leads.c.kind == bindparam("kind"),
             leads.c.created_at >= _at(leads.c.created_at, "start"),
             leads.c.created_at < _at(leads.c.created_at, "end"),
             leads.c.lead_id.not_in(merged),
@@ -276,7 +317,10 @@ def _created() -> "Select[Any]":
 
 _SERVED, _SURVEYED, _HELD, _CREATED = _served(), _surveyed(), _held(), _created()
 _GIVEN = select(
-    schema.rep_day.c.rep_id, schema.rep_day.c.local_day, schema.rep_day.c.taken
+    schema.rep_day.c.rep_id,
+    schema.rep_day.c.local_day,
+    schema.rep_day.c.taken,
+    schema.rep_day.c.tickets,
 ).where(
     of_tenant(schema.rep_day),
     schema.rep_day.c.local_day >= _at(schema.rep_day.c.local_day, "first"),

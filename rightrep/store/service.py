@@ -8,10 +8,11 @@ from sqlalchemy import and_, func, select
 
 from rightrep.domain.ids import LeadId, RepId
 from rightrep.store.guard import of_tenant
+from rightrep.store.identities import clusters_of, customers_of_leads
 from rightrep.store.moves import append_numbered
 from rightrep.store.schema_service import service_reps
 from rightrep.store.session import ReadSession, WriteSession
-from rightrep.store.sets import any_of
+from rightrep.store.sets import any_of, batches
 from rightrep.store.types import UtcDateTime
 
 
@@ -47,14 +48,43 @@ def set_service_rep(session: WriteSession, given: ServiceRep) -> None:
     append_numbered(session, service_reps, "number", values, within=within)
 
 
-def service_rep_of(
+def service_rep_of(session: ReadSession, customer_id: str) -> ServiceRep | None:
+    """Who looks after a customer now; None where nobody does."""
+    return service_reps_of(session, [customer_id]).get(customer_id)
+
+
+def service_reps_of(
     session: ReadSession, customer_ids: Sequence[str]
-) -> ServiceRep | None:
-    """Who looks after a customer now, by all its records; None where nobody does."""
-    row = session.execute(_LAST, {"ids": list(customer_ids)}).mappings().first()
-    if row is None:
-        return None
-    return ServiceRep(**{name: row[name] for name in ServiceRep.__slots__})
+) -> dict[str, ServiceRep]:
+    """Who looks after each customer now, by all records merged into it.
+
+    Args:
+        session: Where to read.
+        customer_ids: The records that stand; those nobody looks after are left out.
+    """
+    found: dict[str, ServiceRep] = {}
+    root_of = clusters_of(session, customer_ids)
+    every: list[ServiceRep] = []
+    for batch in batches(list(root_of)):
+        for row in session.execute(_OF_CUSTOMERS, {"ids": list(batch)}).mappings():
+            told = {name: row[name] for name in ServiceRep.__slots__}
+            every.append(ServiceRep(**told))
+    for one in sorted(every, key=lambda one: one.since):
+        found[root_of[one.customer_id]] = one
+    return found
+
+
+def service_reps_of_leads(
+    session: ReadSession, lead_ids: Sequence[LeadId]
+) -> dict[LeadId, RepId]:
+    """Who looks after each lead's customer now; leads without are left out."""
+    customer_of = customers_of_leads(session, lead_ids)
+    known = service_reps_of(session, sorted(set(customer_of.values())))
+    return {
+        lead_id: known[customer].rep_id
+        for lead_id, customer in customer_of.items()
+        if customer in known
+    }
 
 
 def customers_served(session: ReadSession) -> dict[RepId, tuple[int, datetime]]:
@@ -63,11 +93,10 @@ def customers_served(session: ReadSession) -> dict[RepId, tuple[int, datetime]]:
     return {RepId(row.rep_id): (row.customers, row.latest) for row in rows}
 
 
-_LAST = (
+_OF_CUSTOMERS = (
     select(service_reps)
     .where(of_tenant(service_reps), service_reps.c.customer_id.in_(any_of("ids")))
-    .order_by(service_reps.c.since.desc(), service_reps.c.number.desc())
-    .limit(1)
+    .order_by(service_reps.c.number)
 )
 _NEWEST = (
     select(

@@ -2,15 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated
 
+import orjson
 import typer
 
 from rightrep.domain.handover import MoveState
 from rightrep.errors import InvalidInput
 from rightrep.store import handover as stored
 from rightrep.store.session import ReadSession
-from serving.commands.common import ACTOR, console, opened
+from serving.commands.common import ACTOR, console, json_object, opened
 from serving.usecases.handover import (
     HandoverRequest,
     keep_handover,
@@ -18,6 +20,7 @@ from serving.usecases.handover import (
     reps_named,
 )
 from serving.usecases.handover_moves import commit_handover, undo_handover
+from serving.usecases.handover_settings import handover_in_force, set_handover
 
 app = typer.Typer(
     help="Leads of reps who leave, or of a team, moved together.",
@@ -112,6 +115,25 @@ def undo(handover_id: HandoverId) -> None:
     with console.status("giving leads back"):
         done = undo_handover(context, tenant_id, handover_id, actor=ACTOR)
     typer.echo(_counted(done))
+
+
+@app.command()
+def settings(
+    set_from: Annotated[
+        Path | None,
+        typer.Option("--set", help="Put the settings of this JSON file in force."),
+    ] = None,
+) -> None:
+    """Show how handovers and service reps are set, or set it."""
+    given = None if set_from is None else json_object(set_from, "--set")
+    context, tenant_id = opened()
+    if given is None:
+        with context.store.read(tenant_id) as session:
+            in_force = handover_in_force(session)
+    else:
+        with context.store.write(tenant_id) as session:
+            in_force = set_handover(session, given)
+    typer.echo(orjson.dumps(in_force, option=orjson.OPT_INDENT_2).decode())
 
 
 def _print(session: ReadSession, handover_id: str) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import orjson
 import typer
 
+from rightrep.domain.lead import LeadKind
 from rightrep.domain.rule_sets import Change, RuleSet
 from rightrep.errors import InvalidInput
 from rightrep.store.rules import list_rule_sets, read_rule_set, rules_in_force
@@ -109,6 +110,9 @@ def dry_run_(
     file: Annotated[Path | None, typer.Option(help="Rules of a JSON file.")] = None,
     version: Annotated[int | None, typer.Option(help="Or a kept version.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=MOST_LEADS)] = 500,
+    kind: Annotated[
+        LeadKind, typer.Option(help="Leads, or work orders.")
+    ] = LeadKind.LEAD,
 ) -> None:
     """Try rules on the leads of past days; nothing is written."""
     sent = None if file is None else _read(file)
@@ -129,7 +133,14 @@ def dry_run_(
     from_day = _day(first)
     until = from_day if last is None else _day(last)
     found = dry_run(
-        context, tenant_id, tried, present, first=from_day, last=until, limit=limit
+        context,
+        tenant_id,
+        tried,
+        present,
+        first=from_day,
+        last=until,
+        limit=limit,
+        kind=kind,
     )
     _print(found, has_present=present is not None)
 

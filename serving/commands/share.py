@@ -8,12 +8,14 @@ import typer
 
 from optimizer.policies import POLICIES
 from optimizer.verify import violations
+from rightrep.domain.lead import LeadKind
 from rightrep.domain.money import minor_digits
 from rightrep.domain.plan import LineState
 from rightrep.errors import InvalidInput
 from serving.commands.common import ACTOR, clock_at, console, opened, tenant_of
 from serving.usecases.committing import commit_plan
 from serving.usecases.fair_shares import FairAnswer
+from serving.usecases.lead_scores import scorer
 from serving.usecases.planning import (
     MadePlan,
     PlanRequest,
@@ -38,8 +40,11 @@ def plan(
     commit: Annotated[bool, typer.Option(help="Act on it.")] = False,
     as_of: Annotated[str | None, typer.Option(help="Plan as of then.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of every draw.")] = 0,
+    kind: Annotated[
+        LeadKind, typer.Option(help="Leads, or work orders.")
+    ] = LeadKind.LEAD,
 ) -> None:
-    """Share out every lead that has no owner."""
+    """Share out every lead, or work order, that has no owner."""
     if policy is not None:
         _require_policy(policy, "--policy")
     context, tenant_id = opened()
@@ -49,7 +54,7 @@ def plan(
         if commit:
             raise InvalidInput("A plan of the past cannot be committed.")
         context, tenant_id = opened(clock)
-    request = PlanRequest(policy=policy, seed=seed, actor=ACTOR)
+    request = PlanRequest(policy=policy, kind=kind, seed=seed, actor=ACTOR)
     with console.status("planning"):
         made = make_plan(context, tenant_id, request)
         with context.store.write(tenant_id) as session:
@@ -61,6 +66,7 @@ def plan(
                     made.header.plan_id,
                     at=context.clock.now(),
                     actor=ACTOR,
+                    scored=scorer(context, tenant_id),
                 )
     if out is not None:
         write_plan(context.store, tenant_id, made, out)

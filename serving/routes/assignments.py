@@ -7,21 +7,25 @@ from pydantic import BaseModel, Field
 
 from optimizer.policies import POLICIES
 from rightrep.domain.decision import Decision
+from rightrep.domain.ids import LeadId
+from rightrep.domain.lead import LeadKind
 from rightrep.domain.plan import LineState
 from rightrep.domain.roles import Role
 from rightrep.errors import AlreadyOwned, Conflict, InvalidInput, NotFound
 from rightrep.store import jobs, plans
 from rightrep.store.aliases import RecordKind
-from rightrep.store.session import WriteSession
+from rightrep.store.leads import kinds_of
+from rightrep.store.session import ReadSession, WriteSession
 from serving.dependencies import Parts, Reading, Writing, allow
 from serving.errors import may_raise
-from serving.models import Body, Key, Text
+from serving.models import Body, Key, Text, Word
 from serving.routes.decisions import ExcludedOut, RunnerUpOut, excluded_out
 from serving.routes.feedback import ids_of
 from serving.routes.jobs import JobOut
-from serving.usecases import next_rep
+from serving.usecases import next_rep, planning
 from serving.usecases.committing import commit_plan
 from serving.usecases.jobs import PLAN
+from serving.usecases.lead_scores import scorer
 from serving.usecases.trade_off import TRADE_OFF
 
 router = APIRouter(prefix="/v1/assignments", tags=["assignments"])
@@ -63,6 +67,10 @@ class PlanIn(Body):
     policy: Text | None = Field(default=None, examples=["optimal"])
     leads: list[Key] | None = Field(
         default=None, max_length=10_000, description="Null is every unassigned lead."
+    )
+    kind: Word[LeadKind] = Field(
+        default=LeadKind.LEAD,
+        description="ticket shares out work orders, by rules and never by the model.",
     )
     commit: bool = Field(default=False, description="Act on it at once.")
     atomic: bool = Field(default=False, description="Act on all of it or nothing.")
@@ -148,6 +156,7 @@ class PlanOut(BaseModel):
     """A plan, its proof, and a page of its lines."""
 
     plan_id: str
+    kind: LeadKind
     policy: str
     created_at: datetime
     value: float | None = Field(description="Expected by the model, minor units.")
@@ -218,13 +227,18 @@ def post_plan(body: PlanIn, call: Writing) -> Response:
             remedy=f"Give one of {', '.join(POLICIES)}.",
         )
 
+    planning.require_policy(body.kind, body.policy)
+
     def work(session: WriteSession) -> JobOut:
         leads = None
         if body.leads is not None:
-            leads = list(ids_of(session, RecordKind.LEAD, body.leads).values())
+            known = ids_of(session, RecordKind.LEAD, body.leads).values()
+            leads = [LeadId(own) for own in known]
+            _require_kind(session, leads, body.kind)
         args = {
             "policy": body.policy,
             "leads": leads,
+            "kind": body.kind.value,
             "commit": body.commit,
             "atomic": body.atomic,
             "seed": body.seed,
@@ -253,6 +267,7 @@ def get_plan(
     lines = plans.read_lines(session, plan_id, after=after, limit=limit).to_pylist()
     return PlanOut(
         plan_id=header.plan_id,
+        kind=header.kind,
         policy=header.policy,
         created_at=header.created_at,
         value=header.value,
@@ -292,7 +307,7 @@ def get_plan(
     responses=may_raise(NotFound, Conflict),
     dependencies=_ASKERS,
 )
-def post_commit(plan_id: Key, body: CommitIn, call: Writing) -> Response:
+def post_commit(plan_id: Key, body: CommitIn, call: Writing, parts: Parts) -> Response:
     """Act on a previewed plan; leads that changed since come back, the rest stands."""
 
     def work(session: WriteSession) -> CommitOut:
@@ -302,10 +317,21 @@ def post_commit(plan_id: Key, body: CommitIn, call: Writing) -> Response:
             at=call.clock.now(),
             actor=call.principal.key_id,
             atomic=body.atomic,
+            scored=scorer(parts, call.principal.tenant_id),
         )
         return CommitOut(plan_id=plan_id, lines=lines)
 
     return call.once(work)
+
+
+def _require_kind(session: ReadSession, leads: list[LeadId], kind: LeadKind) -> None:
+    for lead_id, own in kinds_of(session, leads).items():
+        if own is not kind:
+            raise InvalidInput(
+                f"Lead {lead_id} is of kind {own.value!r}.",
+                field="leads",
+                remedy=f"Ask for a plan of kind {own.value!r}, or leave it out.",
+            )
 
 
 def _next_out(

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from rightrep.domain.cleaning import TAX_NUMBER
 from rightrep.domain.customer import ContactPoint
 from rightrep.domain.ids import LeadId
-from rightrep.domain.lead import Lead, LeadAttributes, Stage
+from rightrep.domain.lead import Lead, LeadAttributes, LeadKind, Stage
 from rightrep.domain.roles import Role
 from rightrep.errors import InvalidInput, NotFound
 from rightrep.intake.companies import company_key
@@ -62,6 +62,11 @@ class LeadIn(Body):
     attributes: dict[Text, Scalar] = Field(
         default={}, max_length=100, description="The tenant's own fields."
     )
+    kind: Word[LeadKind] | None = Field(
+        default=None,
+        description="ticket is a work order. It never changes: of a known lead, leave "
+        "it out or say the same again; a new one is a lead by default.",
+    )
 
     def to_row(self, place: int) -> LeadRow:
         """As an import has it, phones and e-mail addresses cleaned."""
@@ -87,6 +92,7 @@ class LeadIn(Body):
             tax_problem=number and number.problem,
             owner=self.owner,
             attributes=self._attributes(),
+            kind=self.kind,
         )
 
     def _attributes(self) -> LeadAttributes:
@@ -190,6 +196,7 @@ class LeadOut(BaseModel):
     """A lead as of now, without the people behind it."""
 
     lead_id: str
+    kind: LeadKind
     created_at: datetime
     owner: str | None
     industry: str | None
@@ -213,6 +220,7 @@ class LeadOut(BaseModel):
         known = lead.attributes
         return cls(
             lead_id=lead.lead_id,
+            kind=lead.kind,
             created_at=lead.created_at,
             owner=owner,
             industry=known.industry,

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field
 
 from rightrep.domain.claims import Obstacle
-from rightrep.domain.lead import Scalar, Stage
+from rightrep.domain.lead import LeadKind, Scalar, Stage
 from rightrep.domain.pools import Counting, Pool
 from rightrep.domain.roles import Role
 from rightrep.errors import Conflict, InvalidInput, NotAllowed, NotFound
@@ -38,6 +38,10 @@ class ProtectionIn(Body):
 class PoolIn(Body):
     """A pool's settings, as a whole; what is left out takes its default."""
 
+    kind: Word[LeadKind] | None = Field(
+        default=None,
+        description="Leads, or work orders; leads by default, except in `tickets`.",
+    )
     position: int = Field(default=0, description="Pools are asked in this order.")
     leads: dict[Text, list[Scalar]] = Field(
         default={},

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel, BeforeValidator, Field
 
+from rightrep.domain.lead import LeadKind
 from rightrep.domain.roles import Role
 from rightrep.domain.rule_sets import Change, RuleSet
 from rightrep.errors import Conflict, InvalidInput, NotFound
@@ -18,7 +19,7 @@ from rightrep.store.rules import (
 from rightrep.store.session import WriteSession
 from serving.dependencies import Caller, Parts, Reading, Writing, allow
 from serving.errors import may_raise
-from serving.models import Body, Text, text_only
+from serving.models import Body, Text, Word, text_only
 from serving.rule_models import RuleIn, RulesField, rule_set_of
 from serving.usecases import rules
 from serving.usecases.rules_dry_run import (
@@ -108,6 +109,9 @@ class DryRunIn(Body):
     first: Day = Field(description="First local day.", examples=["2026-03-01"])
     last: Day | None = Field(default=None, description="Null is the first day alone.")
     limit: int = Field(default=500, ge=1, le=MOST_LEADS, description="Most leads.")
+    kind: Word[LeadKind] = Field(
+        default=LeadKind.LEAD, description="Leads, or work orders."
+    )
 
 
 class ToldOut(BaseModel):
@@ -246,6 +250,7 @@ def post_dry_run(body: DryRunIn, caller: Caller, parts: Parts) -> DryRunOut:
         first=body.first,
         last=body.last or body.first,
         limit=body.limit,
+        kind=body.kind,
     )
     return DryRunOut.of(found)
 

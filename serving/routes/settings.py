@@ -11,6 +11,7 @@ from rightrep.store.session import WriteSession
 from serving.dependencies import Reading, Writing, allow
 from serving.errors import may_raise
 from serving.models import Body
+from serving.usecases.handover_settings import handover_in_force, set_handover
 from serving.usecases.learning_settings import learning_in_force, set_learning
 from serving.usecases.routing_settings import routing_in_force, set_routing
 from serving.usecases.tier_settings import set_tiers, tiers_in_force
@@ -138,5 +139,44 @@ def put_tiers(body: TiersIn, call: Writing) -> Response:
 
     def work(session: WriteSession) -> TiersOut:
         return TiersOut(tiers=set_tiers(session, body.tiers))
+
+    return call.once(work)
+
+
+class HandoverIn(Body):
+    """Settings of handovers and of service reps, as a whole."""
+
+    handover: dict[str, Any] = Field(
+        description="Settings by name; those left out take their defaults.",
+        examples=[{"undo_days": 14, "service_team": "service"}],
+    )
+
+
+class HandoverOut(BaseModel):
+    """Settings of handovers and of service reps in force."""
+
+    handover: dict[str, Any] = Field(description="Every setting, defaults included.")
+
+
+@router.get(
+    "/handover",
+    dependencies=[Depends(allow(Role.SERVICE, Role.MANAGER, Role.ANALYST))],
+)
+def get_handover_settings(session: Reading) -> HandoverOut:
+    """How long handovers can be undone, and who looks after won customers."""
+    return HandoverOut(handover=handover_in_force(session))
+
+
+@router.put(
+    "/handover",
+    response_model=HandoverOut,
+    responses=may_raise(InvalidInput),
+    dependencies=[Depends(allow(Role.MANAGER))],
+)
+def put_handover_settings(body: HandoverIn, call: Writing) -> Response:
+    """Hand over and serve like this from now on, instead of as before."""
+
+    def work(session: WriteSession) -> HandoverOut:
+        return HandoverOut(handover=set_handover(session, body.handover))
 
     return call.once(work)

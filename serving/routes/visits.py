@@ -8,13 +8,14 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from optimizer.visits import Skipped
 from rightrep.domain.ids import LeadId, RepId, TenantId
+from rightrep.domain.lead import LeadKind
 from rightrep.domain.roles import Role
 from rightrep.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from rightrep.store.aliases import RecordKind, resolve
 from rightrep.store.session import ReadSession
 from serving.dependencies import Caller, Parts, allow
 from serving.errors import may_raise
-from serving.models import Body, Key, text_only
+from serving.models import Body, Key, Word, text_only
 from serving.routes.feedback import ids_of
 from serving.routes.followup import FIRST, LAST, AnyDay
 from serving.security import Principal
@@ -58,6 +59,9 @@ class VisitsIn(Body):
     minutes: Minutes = Field(default=45, description="Where a lead names none.")
     max_extra_minutes: Minutes = 60
     leads: list[StopIn] = Field(min_length=1, max_length=200)
+    kind: Word[LeadKind] = Field(
+        default=LeadKind.LEAD, description="Of these leads: one for all."
+    )
 
 
 class VisitOut(BaseModel):
@@ -135,6 +139,9 @@ def get_visits(
     longitude: Annotated[East, Query()],
     minutes: Annotated[int, Query(ge=0, le=1_440)] = 45,
     max_extra_minutes: Annotated[int, Query(ge=0, le=1_440)] = 60,
+    kind: Annotated[
+        Word[LeadKind], Query(description="Leads, or work orders.")
+    ] = LeadKind.LEAD,
 ) -> VisitsOut:
     """The route over a rep's leads by their own fields; a rep sees the own day."""
     asked = VisitRequest(
@@ -142,6 +149,7 @@ def get_visits(
         start=(latitude, longitude),
         minutes=minutes,
         max_extra_minutes=max_extra_minutes,
+        kind=kind,
     )
     with parts.store.read(caller.tenant_id) as session:
         known = _rep(session, caller, rep_id)
@@ -160,6 +168,7 @@ def post_visits(rep_id: Key, body: VisitsIn, caller: Caller, parts: Parts) -> Vi
         end=None if body.end is None else _place(body.end),
         minutes=body.minutes,
         max_extra_minutes=body.max_extra_minutes,
+        kind=body.kind,
         given={
             LeadId(names[one.lead]): Stop(
                 position=_place(one),

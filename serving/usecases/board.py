@@ -16,7 +16,7 @@ from rightrep.domain.lead import LeadKind
 from rightrep.domain.plan import LineState, PlanRep, StoredPlan
 from rightrep.domain.rep import RepStatus
 from rightrep.domain.roster import RosterEntry
-from rightrep.domain.routing import Objective
+from rightrep.domain.routing import Objective, Routing
 from rightrep.domain.tenant import Tenant
 from rightrep.store import plans
 from rightrep.store.decisions import list_decisions
@@ -254,7 +254,8 @@ def read_loads(
     if header is not None:
         found = plans.read_plan_reps(session, header.plan_id)
         meant = {rep.rep_id: rep for rep in found}
-    entries = roster(session, as_of=as_of, local_day=day)
+    only = Routing.of(tenant.settings).counted(LeadKind.LEAD)
+    entries = roster(session, as_of=as_of, local_day=day, only=only)
     zone = tenant.time_zone
     loads = [
         _load(entry, meant.get(entry.rep_id), zone=zone, at=as_of) for entry in entries

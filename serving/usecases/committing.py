@@ -18,7 +18,7 @@ from rightrep.store.capacity import Limits, Returned, take_leads
 from rightrep.store.exclusions import Exclusions
 from rightrep.store.session import WriteSession
 from serving.usecases.choosing import LOTTERY
-from serving.usecases.ruling import ruled
+from serving.usecases.ruling import LeadScorer, ruled
 from serving.usecases.situation import read_situation
 from serving.usecases.win_rates import WinRateBook
 
@@ -41,6 +41,7 @@ def commit_plan(
     at: datetime,
     actor: str,
     atomic: bool = False,
+    scored: LeadScorer = lambda _situation: {},
 ) -> dict[LineState, int]:
     """Act on a plan: every line that still can be; the others come back.
 
@@ -50,6 +51,7 @@ def commit_plan(
         at: Now.
         actor: Who commits.
         atomic: Refuse all when one line cannot be.
+        scored: Asked where a rule asks for scores.
 
     Returns:
         Lines by what became of them.
@@ -64,7 +66,7 @@ def commit_plan(
     book = WinRateBook()
     for start in range(0, lines.num_rows, _CHUNK):
         made = _decisions(lines.slice(start, _CHUNK), header, at=at, actor=actor)
-        settled = _carry_out(session, made, book, at=at)
+        settled = _carry_out(session, made, book, scored, at=at)
         lost = [line for line in settled if line.state is not LineState.COMMITTED]
         if lost and atomic:
             raise Conflict(
@@ -111,7 +113,12 @@ def _decisions(
 
 
 def _carry_out(
-    session: WriteSession, made: Sequence[Decision], book: WinRateBook, *, at: datetime
+    session: WriteSession,
+    made: Sequence[Decision],
+    book: WinRateBook,
+    scored: LeadScorer,
+    *,
+    at: datetime,
 ) -> list[SettledLine]:
     """Give the leads that still can be given, and say what became of each.
 
@@ -120,7 +127,7 @@ def _carry_out(
     situation = read_situation(session, [d.lead_id for d in made], at=at)
     if made[0].rule_set is not None:
         version = made[0].rule_set
-        situation, _ = ruled(session, situation, book, version=version)
+        situation, _ = ruled(session, situation, book, scored=scored, version=version)
     row = {lead_id: i for i, lead_id in enumerate(situation.lead_ids)}
     column = {rep_id: j for j, rep_id in enumerate(situation.rep_ids)}
     stands: list[Decision] = []
@@ -129,7 +136,10 @@ def _carry_out(
         i, j = row.get(decision.lead_id), column.get(decision.rep_id)
         gone = i is None or j is None or int(situation.codes[i, j]) not in _FOR_TAKING
         (barred if gone else stands).append(decision)
-    limits = {entry.rep_id: Limits.of(entry.attributes) for entry in situation.roster}
+    limits = {
+        entry.rep_id: Limits.of(entry.attributes, situation.counted)
+        for entry in situation.roster
+    }
     codes = situation.codes[[row[decision.lead_id] for decision in stands]]
     returned = take_leads(
         session,

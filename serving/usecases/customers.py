@@ -2,11 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from rightrep.domain.ids import ContactId, CustomerId, LeadId
-from rightrep.domain.lead import Lead, Stage
+from rightrep.domain.lead import Lead, LeadKind, Stage
 from rightrep.intake.merge import Enquiry, Standing, furthest
 from rightrep.intake.scripts import simplified
 from rightrep.store.customers import get_contacts, get_customers
@@ -28,7 +28,8 @@ class CustomersLeads:
         created_at: When its oldest record was first known; aware UTC.
         leads: Its leads that are nobody's merged record, oldest first.
         owners: Who has each, where somebody has.
-        closed: Those that are won or lost.
+        closed: Those that are won or lost, and work orders that are closed.
+        tickets: Who has each of its work orders; None where nobody has.
     """
 
     customer_id: str
@@ -36,6 +37,7 @@ class CustomersLeads:
     leads: Sequence[Lead]
     owners: Mapping[LeadId, Ownership]
     closed: frozenset[LeadId]
+    tickets: Mapping[LeadId, Ownership | None] = field(default_factory=dict)
 
     @property
     def standing(self) -> Standing:
@@ -62,18 +64,22 @@ def read_customer(
     members = [CustomerId(own) for own in cluster_of(session, customer_id)]
     known = [one.created_at for one in get_customers(session, members)]
     ids = leads_of_customers(session, members)
-    leads = sorted(
+    every = sorted(
         get_leads(session, ids, as_of=at),
         key=lambda lead: (lead.created_at, lead.lead_id),
     )
+    leads = [lead for lead in every if lead.kind is LeadKind.LEAD]
+    tickets = [lead.lead_id for lead in every if lead.kind is LeadKind.TICKET]
     told = closed_leads(session, ids)
-    shut = {x.lead_id for x in leads if x.attributes.stage in _SHUT}
+    shut = {x.lead_id for x in every if x.attributes.stage in _SHUT}
+    owners = get_owners(session, ids)
     return CustomersLeads(
         customer_id=customer_id,
         created_at=min(known, default=at),
         leads=leads,
-        owners=get_owners(session, ids),
+        owners={own: one for own, one in owners.items() if own not in tickets},
         closed=frozenset(shut.union(told)),
+        tickets={own: owners.get(own) for own in tickets},
     )
 
 

@@ -20,6 +20,7 @@ from rightrep.domain.days import local_day
 from rightrep.domain.eligibility import Exclusion
 from rightrep.domain.fairness import FairnessRules
 from rightrep.domain.ids import RepId
+from rightrep.domain.lead import LeadKind
 from rightrep.domain.money import minor_digits
 from rightrep.domain.routing import Objective
 from rightrep.errors import InfeasiblePlan
@@ -125,15 +126,19 @@ class FairAnswer:
 def read_terms(session: ReadSession, situation: Situation) -> FairTerms | None:
     """The tenant's fairness rules on this situation; None where nothing is asked for.
 
+    They are about leads: work orders are no part of anybody's share.
+
     Raises:
         InvalidInput: A floor is promised to somebody who is no rep.
     """
     rules = situation.routing.fairness
     if not rules.is_set or not situation.leads or not situation.roster:
         return None
+    if situation.kind is LeadKind.TICKET:
+        return None
     today = local_day(situation.at, situation.tenant.time_zone)
     first = today - timedelta(days=rules.window_days - 1)
-    given = reps.taken_since(session, first)
+    given = reps.taken_since(session, first, only=LeadKind.LEAD)
     load = np.array([given.get(rep, 0) for rep in situation.rep_ids], dtype=np.int64)
     promised = _promised(session, situation)
     team = [entry.attributes.team for entry in situation.roster]

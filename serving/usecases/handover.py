@@ -5,9 +5,12 @@ alone. What a rep takes over is no intake: holding limits count, those of the da
 the month do not, and working hours do not matter.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+
+import numpy as np
 
 from optimizer.problem import UNASSIGNED
 from rightrep.domain.eligibility import exclusions
@@ -19,7 +22,7 @@ from rightrep.domain.handover import (
     why_nobody,
 )
 from rightrep.domain.ids import LeadId, RepId, TenantId, new_id
-from rightrep.domain.lead import Scalar
+from rightrep.domain.lead import LeadKind, Scalar
 from rightrep.domain.rep import RepStatus
 from rightrep.domain.roster import Roster, RosterEntry
 from rightrep.errors import InvalidInput, NotFound
@@ -32,6 +35,7 @@ from serving.usecases.advice import Scores
 from serving.usecases.choosing import Chosen, choose_batch
 from serving.usecases.context import Context
 from serving.usecases.handover_events import tell_handover
+from serving.usecases.lead_scores import scorer
 from serving.usecases.planning import RULES, score
 from serving.usecases.pool_views import team
 from serving.usecases.ruling import OVER_TIME, Ruling, by_one_policy, rule_on, ruled
@@ -94,21 +98,40 @@ def preview_handover(
     with context.store.read(tenant_id) as session:
         targets = _targets(session, request, at)
         owners = _open_leads(session, request, at)
-        found = among(read_situation(session, list(owners), at=at), targets)
-        situation, ruling = _ruled(context, session, found, request.policy)
-    scores, no_model = score(context, tenant_id, situation)
-    chosen = choose_batch(
-        situation,
-        scores,
-        policy=request.policy or situation.routing.policy,
-        seed=request.seed,
-        no_model=no_model,
-        ruling=ruling,
-    )
-    return MadeHandover(
-        _header(situation, scores, chosen, request),
-        _lines(situation, scores, chosen, owners),
-    )
+        kind_of = leads.kinds_of(session, owners)
+    headers: list[Handover] = []
+    lines: list[HandoverLine] = []
+    given: Counter[RepId] = Counter()
+    for kind in LeadKind:
+        mine = [lead_id for lead_id in owners if kind_of[lead_id] is kind]
+        if not mine:
+            continue
+        with context.store.read(tenant_id) as session:
+            read = _after(read_situation(session, mine, at=at), given)
+            found = among(read, targets)
+            situation, ruling = _ruled(context, session, found, request.policy)
+        scores, no_model = score(context, tenant_id, situation)
+        chosen = choose_batch(
+            situation,
+            scores,
+            policy=request.policy or situation.routing.policy,
+            seed=request.seed,
+            no_model=no_model,
+            ruling=ruling,
+        )
+        headers.append(_header(situation, scores, chosen, request))
+        lines += _lines(situation, scores, chosen, owners, first=len(lines))
+        given.update(line.to_rep for line in lines if line.to_rep is not None)
+    return MadeHandover(headers[0], lines)
+
+
+def _after(situation: Situation, given: Mapping[RepId, int]) -> Situation:
+    """A situation after reps were given leads of another kind in the same handover."""
+    if situation.counted is not None:
+        return situation
+    more = np.array([given.get(rep, 0) for rep in situation.rep_ids], np.int64)
+    roster = replace(situation.roster, held=situation.roster.held + more)
+    return replace(situation, roster=roster)
 
 
 def reps_named(
@@ -227,7 +250,8 @@ def _ruled(
     """Under the rules in force where no policy is named; see ``planning``."""
     ruling = None
     if policy is None:
-        situation, ruling = ruled(session, situation, context.win_rates)
+        scored = scorer(context, situation.tenant.tenant_id)
+        situation, ruling = ruled(session, situation, context.win_rates, scored=scored)
     name = policy or situation.routing.policy
     if ruling is None and name in OVER_TIME:
         rules = by_one_policy(name)
@@ -264,6 +288,8 @@ def _lines(
     scores: Scores | None,
     chosen: Chosen,
     owners: Mapping[LeadId, RepId],
+    *,
+    first: int,
 ) -> list[HandoverLine]:
     lines = []
     for i, lead_id in enumerate(situation.lead_ids):
@@ -272,7 +298,7 @@ def _lines(
         told = given and scores is not None
         lines.append(
             HandoverLine(
-                line=i,
+                line=first + i,
                 lead_id=lead_id,
                 from_rep=owners[lead_id],
                 to_rep=situation.rep_ids[j] if given else None,

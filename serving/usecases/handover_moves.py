@@ -16,11 +16,13 @@ from rightrep.domain.rep import RepStatus, RepVersion
 from rightrep.errors import Conflict
 from rightrep.store import handover as stored
 from rightrep.store import reps
+from rightrep.store.leads import kinds_of
 from rightrep.store.session import ReadSession, WriteSession
 from rightrep.store.tenants import get_tenant
 from serving.usecases.context import Context
 from serving.usecases.handover import among
 from serving.usecases.handover_events import tell_handover, tell_moves
+from serving.usecases.lead_scores import scorer
 from serving.usecases.ruling import ruled
 from serving.usecases.situation import Situation, read_situation
 from serving.worker import Effect, Handler, Task
@@ -223,11 +225,21 @@ def _move(
 ) -> None:
     if not lines:
         return
+    # Leads of one kind at a time; the others come with the next lines.
+    kind_of = kinds_of(session, [line.lead_id for line in lines])
+    kind = kind_of[lines[0].lead_id]
+    lines = [line for line in lines if kind_of[line.lead_id] is kind]
     known = read_situation(session, [line.lead_id for line in lines], at=at)
     situation = among(known, {line.to_rep for line in lines if line.to_rep})
     if handover.rule_set is not None:
         version = handover.rule_set
-        situation, _ = ruled(session, situation, context.win_rates, version=version)
+        situation, _ = ruled(
+            session,
+            situation,
+            context.win_rates,
+            scored=scorer(context, situation.tenant.tenant_id),
+            version=version,
+        )
     settled = stored.move_lines(
         session,
         handover.handover_id,
@@ -236,6 +248,7 @@ def _move(
         limits={
             entry.rep_id: entry.attributes.holding_limit for entry in situation.roster
         },
+        only=situation.counted,
     )
     tell_moves(session, handover, settled, at=at)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from operator import attrgetter
 
 from rightrep.domain.ids import LeadId, RepId
-from rightrep.domain.lead import Lead, LeadAttributes, LeadVersion, Stage
+from rightrep.domain.lead import Lead, LeadAttributes, LeadKind, LeadVersion, Stage
 from rightrep.intake.records import LeadRow
 from rightrep.store.aliases import RecordKind, find_or_make_ids, resolve_many
 from rightrep.store.fresh import add_leads
@@ -24,6 +24,9 @@ from serving.usecases.import_run import Landed, Run
 TWICE = (
     "The file says something else of the same record and time in an earlier row. Keep "
     "one of them, or say in valid_from since when each is true."
+)
+OTHER_KIND = (
+    "This id is known as a {}, and that never changes. Give the other one its own id."
 )
 _SHUT = frozenset({Stage.WON, Stage.LOST})
 _plain = attrgetter(*(f.name for f in fields(LeadAttributes) if f.name != "attributes"))
@@ -54,10 +57,12 @@ def land_leads(
     ids = {name: LeadId(own_id) for name, own_id in found.items()}
     old = [own_id for own_id in ids.values() if own_id not in fresh]
     known = {lead.lead_id: lead for lead in get_leads(session, old, as_of=run.now)}
+    rows, kinds = _of_their_kind(rows, ids, known, landed)
     filled = filled_attributes(session, rows, ids, known, run)
     versions, rows = _versions(rows, filled.attributes, ids, known, run, landed)
     people = save_people(session, rows, ids, known, run)
-    new = _save(session, _records(rows, ids, known, people), versions, fresh, run)
+    records = _records(rows, ids, known, people, kinds)
+    new = _save(session, records, versions, fresh, run)
     save_region_sources(session, versions, filled)
     save_marks(session, rows, ids, people, run)
     told = _told(rows, ids, known, reps, run)
@@ -94,6 +99,24 @@ def _with_known_owners(
             reason = f"There is no rep {row.owner!r}. Import the reps first."
             landed.refuse(row, "owner", reason)
     return kept, reps
+
+
+def _of_their_kind(
+    rows: Sequence[LeadRow],
+    ids: dict[str, LeadId],
+    known: dict[LeadId, Lead],
+    landed: Landed[LeadRow],
+) -> tuple[list[LeadRow], dict[LeadId, LeadKind]]:
+    """Rows that leave each lead the kind that it was made with, and those kinds."""
+    kind_of = {lead_id: lead.kind for lead_id, lead in known.items()}
+    kept = []
+    for row in rows:
+        kind = kind_of.setdefault(ids[row.external_id], row.kind or LeadKind.LEAD)
+        if row.kind in (None, kind):
+            kept.append(row)
+            continue
+        landed.refuse(row, "kind", OTHER_KIND.format(kind.value))
+    return kept, kind_of
 
 
 def _versions(
@@ -152,6 +175,7 @@ def _records(
     ids: dict[str, LeadId],
     known: dict[LeadId, Lead],
     people: People,
+    kinds: dict[LeadId, LeadKind],
 ) -> dict[LeadId, LeadRecord]:
     """Leads that are new, or of whom a customer or a contact is news."""
     records: dict[LeadId, LeadRecord] = {}
@@ -169,6 +193,7 @@ def _records(
                 created_at=row.created_at,
                 customer_id=customer,
                 contact_id=contact,
+                kind=kinds[lead_id],
             )
     return records
 

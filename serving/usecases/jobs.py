@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from rightrep.domain.ids import LeadId
+from rightrep.domain.lead import LeadKind
 from rightrep.domain.routing import Routing
 from rightrep.store import prices
 from rightrep.store.session import WriteSession
@@ -23,6 +24,7 @@ from serving.usecases import (
 from serving.usecases.choosing import OPTIMAL
 from serving.usecases.committing import commit_plan
 from serving.usecases.context import Context
+from serving.usecases.lead_scores import scorer
 from serving.usecases.pricing import PRICES
 from serving.worker import Effect, Handler, Task
 
@@ -56,6 +58,7 @@ def plan(context: Context, task: Task) -> Effect:
         planning.PlanRequest(
             policy=asked["policy"],
             lead_ids=None if leads is None else [LeadId(lead) for lead in leads],
+            kind=LeadKind(asked.get("kind", LeadKind.LEAD)),
             seed=asked["seed"],
             actor=asked["actor"],
             job_id=task.job_id,
@@ -74,6 +77,7 @@ def plan(context: Context, task: Task) -> Effect:
                 at=context.clock.now(),
                 actor=asked["actor"],
                 atomic=asked["atomic"],
+                scored=scorer(context, task.tenant_id),
             )
             result["lines"] = {state.value: n for state, n in settled.items()}
         return result

@@ -282,7 +282,8 @@ def _look_at(
     asked = _waiting(session, [root, lead_id])
     return Arrival(
         lead_id,
-        is_known_customer=len(customer.leads) > 1 or stands != lead_id,
+        is_known_customer=len(customer.leads) + len(customer.tickets) > 1
+        or stands != lead_id,
         duplicate_of=None if stands == lead_id else stands,
         waiting=[*asked.get(root, ()), *asked.get(lead_id, ())],
         kept=kept,

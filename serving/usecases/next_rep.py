@@ -25,6 +25,7 @@ from rightrep.store.session import ReadSession, WriteSession
 from serving.usecases.advice import Scores
 from serving.usecases.choosing import FALLBACK, LOTTERY, OPTIMAL
 from serving.usecases.context import Context
+from serving.usecases.lead_scores import scorer
 from serving.usecases.planning import score
 from serving.usecases.pricing import ask_for_prices
 from serving.usecases.ruled_choice import NEEDS_MODEL, rank_one
@@ -163,7 +164,8 @@ def propose(
         lead_id = LeadId(resolve(session, RecordKind.LEAD, name))
         owned = ownership.get_owner(session, lead_id)
         situation = read_situation(session, [lead_id], at=at, barred=barred)
-        situation, ruling = ruled(session, situation, context.win_rates)
+        scored = scorer(context, tenant_id)
+        situation, ruling = ruled(session, situation, context.win_rates, scored=scored)
         priced = prices.latest_prices(session, at)
         given = _given(session, situation, priced)
         if not situation.leads:
@@ -341,7 +343,7 @@ def assign(
             take_lead(
                 session,
                 decision,
-                limits=Limits.of(attributes),
+                limits=Limits.of(attributes, situation.counted),
                 local_day=local_day(at, situation.tenant.time_zone),
                 exclusions=Exclusions(situation.rep_ids, situation.codes),
             )

@@ -12,11 +12,9 @@ from optimizer.policies import POLICIES
 from optimizer.problem import UNASSIGNED, FloatArray, Problem
 from optimizer.verify import total_value
 from rightrep.domain.ids import LeadId, RepId, TenantId, new_id
+from rightrep.domain.lead import LeadKind
 from rightrep.domain.plan import PlanRep, StoredPlan
-from rightrep.errors import (
-    InfeasiblePlan,
-    ModelUnavailable,
-)
+from rightrep.errors import InfeasiblePlan, InvalidInput, ModelUnavailable
 from rightrep.store import bulk, outbox, plans, prices
 from rightrep.store.exclusions import save_roster
 from rightrep.store.session import ReadSession, WriteSession
@@ -24,11 +22,14 @@ from serving.usecases.advice import Scores
 from serving.usecases.choosing import LOTTERY, Chosen, choose_batch, runner_ups
 from serving.usecases.context import Context
 from serving.usecases.fair_shares import FairAnswer, in_words, read_terms
+from serving.usecases.lead_scores import scorer
 from serving.usecases.pricing import ask_for_prices, expiry
+from serving.usecases.ruled_choice import NEEDS_MODEL
 from serving.usecases.ruling import OVER_TIME, Ruling, by_one_policy, rule_on, ruled
 from serving.usecases.situation import Situation, read_situation
 from serving.usecases.trade_off import ask_for_curve
 
+NO_CHANCE = "a work order has no chance to win"
 RULES = "rules"
 """Policy of a plan whose leads were shared out by a rule set."""
 BASELINES = ("round_robin", "least_loaded", "random")
@@ -41,6 +42,7 @@ class PlanRequest:
     Attributes:
         policy: Name of a policy, or None for the tenant's own.
         lead_ids: The leads; None takes every open lead without owner.
+        kind: Leads, or work orders.
         seed: Seed of every draw.
         actor: Who asks.
         job_id: The job that makes it, or None.
@@ -48,6 +50,7 @@ class PlanRequest:
 
     policy: str | None = None
     lead_ids: Sequence[LeadId] | None = None
+    kind: LeadKind = LeadKind.LEAD
     seed: int = 0
     actor: str = "cli"
     job_id: str | None = None
@@ -86,17 +89,20 @@ def make_plan(
         report: Told how far it is.
 
     Raises:
-        InvalidInput: There is no such policy, or a floor is promised to nobody.
+        InvalidInput: There is no such policy, or none for work orders; a lead is of
+            another kind; or a floor is promised to nobody.
         InfeasiblePlan: Fairness limits collide.
     """
     at = context.clock.now()
+    require_policy(request.kind, request.policy)
     report(0.05, "reading leads and reps")
     with context.store.read(tenant_id) as session:
         wanted = request.lead_ids
         if wanted is None:
-            table = bulk.open_leads(session, as_of=at)
+            table = bulk.open_leads(session, as_of=at, kind=request.kind)
             wanted = table["lead_id"].to_pylist()
         situation = read_situation(session, wanted, at=at)
+        _require_kind(situation, request)
         situation, ruling = _ruled(context, session, situation, request)
         fair = read_terms(session, situation)
     report(0.3, "scoring")
@@ -121,6 +127,30 @@ def make_plan(
     return MadePlan(header, situation, scores, chosen)
 
 
+def require_policy(kind: LeadKind, policy: str | None) -> None:
+    """Refuse a policy that goes by the model, for work orders.
+
+    Raises:
+        InvalidInput: It does.
+    """
+    if kind is LeadKind.TICKET and policy in NEEDS_MODEL:
+        names = [name for name in POLICIES if name not in NEEDS_MODEL]
+        raise InvalidInput(
+            f"{policy!r} cannot share work orders out: {NO_CHANCE}.",
+            field="policy",
+            remedy=f"Give one of {', '.join(names)}.",
+        )
+
+
+def _require_kind(situation: Situation, request: PlanRequest) -> None:
+    if situation.leads and situation.kind is not request.kind:
+        raise InvalidInput(
+            f"These are leads of kind {situation.kind.value!r}.",
+            field="kind",
+            remedy=f"Say {situation.kind.value!r}, or name others.",
+        )
+
+
 def _ruled(
     context: Context,
     session: ReadSession,
@@ -128,7 +158,8 @@ def _ruled(
     request: PlanRequest,
 ) -> tuple[Situation, Ruling | None]:
     """Under the rule set in force, else under a policy that goes over time."""
-    found, ruling = ruled(session, situation, context.win_rates)
+    scored = scorer(context, situation.tenant.tenant_id)
+    found, ruling = ruled(session, situation, context.win_rates, scored=scored)
     policy = request.policy or situation.routing.policy
     if ruling is None and policy in OVER_TIME:
         rule_set = by_one_policy(policy)
@@ -152,6 +183,8 @@ def score(
     """
     if not situation.leads or not situation.roster:
         return None, "nothing to score"
+    if situation.kind is LeadKind.TICKET:
+        return None, NO_CHANCE
     try:
         found = _scores(context, tenant_id, situation, session)
     except ModelUnavailable as error:
@@ -254,6 +287,7 @@ def _header(
         model_version=None if scores is None else scores.model_version,
         columns_version=None if scores is None else scores.columns_version,
         fallback=chosen.fallback,
+        kind=request.kind,
         rule_set=None if chosen.ruling is None else chosen.ruling.rule_set.version,
         problem={
             "n_leads": problem.n_leads,

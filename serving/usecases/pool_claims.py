@@ -18,7 +18,7 @@ from rightrep.domain.eligibility import (
     exclusions,
 )
 from rightrep.domain.ids import DecisionId, LeadId, RepId, new_id
-from rightrep.domain.lead import Lead
+from rightrep.domain.lead import Lead, LeadKind
 from rightrep.domain.ownership import OwnershipKind
 from rightrep.domain.pools import Pool, limited, place_of
 from rightrep.domain.protection import NEVER, as_datetime, as_instants
@@ -88,7 +88,7 @@ class Claimant:
 
     Attributes:
         rep_id: The rep.
-        rep: What is known about them, with the holding limit in force.
+        rep: What is known about them.
         tenant: Whose rep.
         pools: The tenant's pools in order.
         at: Now; aware.
@@ -107,17 +107,19 @@ class Claimant:
         Raises:
             NotFound: There is no such rep.
         """
-        known = reps.get_rep(session, rep_id, as_of=at).attributes
-        pools = pools_in_force(session)
-        rep = limited(known, pools)
         return cls(
-            rep_id=rep_id, rep=rep, tenant=get_tenant(session), pools=pools, at=at
+            rep_id=rep_id,
+            rep=reps.get_rep(session, rep_id, as_of=at).attributes,
+            tenant=get_tenant(session),
+            pools=pools_in_force(session),
+            at=at,
         )
 
-    @property
-    def limits(self) -> Limits:
-        """How many leads the rep may take."""
-        return Limits.of(self.rep)
+    def limits(self, kind: LeadKind) -> Limits:
+        """How many leads of a kind the rep may take, pools' limits among them."""
+        only = Routing.of(self.tenant.settings).counted(kind)
+        pools = [pool for pool in self.pools if only in (None, pool.kind)]
+        return Limits.of(limited(self.rep, pools), only)
 
     def codes(self, found: Sequence[Lead]) -> CodeArray:
         """Why the rep may not have each lead, limits and hours left out; (n_leads,)."""
@@ -210,16 +212,20 @@ def claim(
         if left_out and (atomic or len(wanted) == 1):
             raise left_out[0].error
         gone = {one.lead_id for one in left_out}
-        made = [
-            asking.decision(
-                lead.lead_id, Cause.CLAIM, actor=actor, rule=asking.pools[k].pool
-            )
-            for lead, k in zip(found, place.tolist(), strict=True)
-            if lead.lead_id not in gone
-        ]
+        made = {
+            kind: [
+                asking.decision(
+                    lead.lead_id, Cause.CLAIM, actor=actor, rule=asking.pools[k].pool
+                )
+                for lead, k in zip(found, place.tolist(), strict=True)
+                if lead.kind is kind and lead.lead_id not in gone
+            ]
+            for kind in LeadKind
+        }
         _take(session, asking, made)
-    tell(session, "claimed", made, at=at)
-    return Claimed(made=made, left_out=left_out)
+    every = [one for some in made.values() for one in some]
+    tell(session, "claimed", every, at=at)
+    return Claimed(made=every, left_out=left_out)
 
 
 def look(
@@ -292,18 +298,23 @@ def leads_of(
     return found
 
 
-def _take(session: WriteSession, asking: Claimant, made: Sequence[Decision]) -> None:
+def _take(
+    session: WriteSession,
+    asking: Claimant,
+    made: Mapping[LeadKind, Sequence[Decision]],
+) -> None:
     """All of these leads, or an error: what was written goes with the savepoint."""
     today = local_day(asking.at, asking.tenant.time_zone)
-    returned = take_leads(
-        session,
-        made,
-        limits={asking.rep_id: asking.limits},
-        local_day=today,
-        kind=OwnershipKind.CLAIMED,
-    )
-    if returned:
-        raise returned[0].why
+    for kind, some in made.items():
+        returned = take_leads(
+            session,
+            some,
+            limits={asking.rep_id: asking.limits(kind)},
+            local_day=today,
+            kind=OwnershipKind.CLAIMED,
+        )
+        if returned:
+            raise returned[0].why
     # The rep's load is locked by now: nobody else can add to these counts.
     claimed = claims_on(session, asking.rep_id, today, asking.tenant.time_zone)
     for pool in asking.pools:

@@ -20,6 +20,7 @@ from rightrep.errors import CapacityReached, Conflict
 from rightrep.store import ownership
 from rightrep.store.capacity import Limits, pass_on
 from rightrep.store.exclusions import Exclusions
+from rightrep.store.leads import leads_alone
 from rightrep.store.private_pools import private_leads
 from rightrep.store.public_pools import former_owners
 from rightrep.store.recycling import lock_whole
@@ -87,7 +88,8 @@ def _of_high_score(
     passed: Passed,
 ) -> list[LeadId]:
     with context.store.read(tenant_id) as session:
-        situation = read_situation(session, lead_ids, at=context.clock.now())
+        wanted = leads_alone(session, lead_ids)
+        situation = read_situation(session, wanted, at=context.clock.now())
     scores, passed.unscored = score(context, tenant_id, situation)
     adviser = context.advisers.get(tenant_id) if scores is not None else None
     if scores is None or adviser is None:
@@ -148,7 +150,7 @@ def _give(
                 options,
                 held_by=owner,
                 limits={
-                    situation.rep_ids[j]: Limits.of(rep)
+                    situation.rep_ids[j]: Limits.of(rep, situation.counted)
                     for j, rep in attributes.items()
                 },
                 local_day=local_day(at, situation.tenant.time_zone),

@@ -108,10 +108,11 @@ def assign(
         Conflict: The rep is away, or not fit for the lead.
     """
     given = Claimant.of(session, rep_id, at)
-    _require_fit(given, leads_of(session, [lead_id], at))
+    (lead,) = leads_of(session, [lead_id], at)
+    _require_fit(given, [lead])
     made = given.decision(lead_id, Cause.MANUAL, actor=actor)
     today = local_day(at, given.tenant.time_zone)
-    take_lead(session, made, limits=given.limits, local_day=today)
+    take_lead(session, made, limits=given.limits(lead.kind), local_day=today)
     tell(session, "assigned", [made], at=at)
     return made
 
@@ -145,12 +146,13 @@ def transfer(
             or not fit for the lead.
     """
     given = Claimant.of(session, rep_id, at)
-    _require_fit(given, leads_of(session, [lead_id], at))
+    (lead,) = leads_of(session, [lead_id], at)
+    _require_fit(given, [lead])
     made = pass_on(
         session,
         [given.decision(lead_id, Cause.MANUAL, actor=actor)],
         held_by=held_by,
-        limits={rep_id: given.limits},
+        limits={rep_id: given.limits(lead.kind)},
         local_day=local_day(at, given.tenant.time_zone),
         cause=reason,
     )

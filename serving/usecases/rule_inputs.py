@@ -9,7 +9,7 @@ import numpy as np
 from optimizer.problem import UNASSIGNED, BoolArray, FloatArray, IntArray
 from rightrep.domain.days import local_day
 from rightrep.domain.ids import LeadId, RepId
-from rightrep.domain.lead import Lead, Scalar
+from rightrep.domain.lead import Lead, LeadKind, Scalar
 from rightrep.domain.lead_table import (
     LEAD_FIELDS,
     OWN,
@@ -27,12 +27,16 @@ from rightrep.domain.presence import (
 )
 from rightrep.domain.roster import UNLIMITED, Roster
 from rightrep.domain.tenant import Tenant
+from rightrep.domain.tier import Tiers
 from rightrep.errors import InvalidInput
 from rightrep.store import rule_facts
 from rightrep.store.health import health_of_leads
 from rightrep.store.rates import Rates, get_rates
 from rightrep.store.reps import status_changes
 from rightrep.store.session import ReadSession
+
+SCORED = frozenset({"lead_score", "tier"})
+"""Fields that the published model knows."""
 
 
 def lead_table(
@@ -43,6 +47,7 @@ def lead_table(
     at: datetime,
     fields: Collection[str],
     previous: Mapping[LeadId, RepId],
+    lead_scores: Mapping[LeadId, int],
     each_at: Sequence[datetime] | None = None,
 ) -> LeadTable:
     """Leads as the rules see them.
@@ -54,13 +59,14 @@ def lead_table(
         at: Now.
         fields: Fields that the rules ask about; the others are left out.
         previous: Who served each lead's customer before.
+        lead_scores: Score of each lead that has one, where ``SCORED`` are asked about.
         each_at: Now of each lead, where it is not the same for all.
     """
-    words: dict[str, Coded] = {}
+    words = {"kind": Coded.of(lead.kind.value for lead in found)}
     numbers: dict[str, FloatArray] = {}
     rates = get_rates(session, tenant.currency)
     day = local_day(at, tenant.time_zone)
-    for name in fields:
+    for name in set(fields) - words.keys():
         kind = LEAD_FIELDS.get(name, FieldKind.SCALAR)
         if kind is FieldKind.SCALAR:
             own = name.removeprefix(OWN)
@@ -79,6 +85,17 @@ def lead_table(
                 if one.alarmed_since is not None
             }
             words[name] = Coded.of(i in alarmed for i in ids)
+        elif name == "lead_score":
+            told = [lead_scores.get(lead.lead_id, np.nan) for lead in found]
+            numbers[name] = np.array(told, np.float64)
+        elif name == "tier":
+            tiers = Tiers.of(tenant.settings)
+            words[name] = Coded.of(
+                tiers.tier_of(lead_scores[lead.lead_id]).value
+                if lead.lead_id in lead_scores
+                else None
+                for lead in found
+            )
         elif kind is FieldKind.FLAG:
             words[name] = Coded.of(lead.lead_id in previous for lead in found)
         elif kind is FieldKind.TEXT:
@@ -154,6 +171,7 @@ def read_past(
     settled: FloatArray,
     win_rate: FloatArray,
     previous: Sequence[RepId | None],
+    only: LeadKind | None = None,
 ) -> Past:
     """What policies over time take over from the days before.
 
@@ -165,10 +183,11 @@ def read_past(
         settled: How far each rep has settled in; float64 (n_reps,).
         win_rate: Shrunk win rates; float64 (n_reps,).
         previous: Who served each lead's customer before; n_leads entries.
+        only: Kind of the leads given that count; None is any.
     """
     ends = month_so_far(at, tenant.time_zone)
     first, today = min(ends), max(ends)
-    taken = rule_facts.given_on_days(session, first, today)
+    taken = rule_facts.given_on_days(session, first, today, only=only)
     changes = status_changes(session, as_of=at)
     given = np.zeros((len(roster), len(ends)), dtype=np.int64)
     present = np.zeros(given.shape, dtype=np.bool_)

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from optimizer.over_time import keep_previous, left_over
-from optimizer.policies import POLICIES
+from optimizer.policies import BY_VALUE, POLICIES
 from optimizer.problem import UNASSIGNED, Plan, Problem
 from serving.usecases.ruling import STICKY, Group
 
-NEEDS_MODEL = frozenset({"optimal", "greedy"})
+NEEDS_MODEL = BY_VALUE
 """Policies that go by what the model says."""
 
 TRIED = 8

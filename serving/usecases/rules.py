@@ -4,7 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from rightrep.domain.rule_sets import Change, RuleSet, ToPool, compare
+from optimizer.policies import BY_VALUE
+from rightrep.domain.conditions import kinds_of
+from rightrep.domain.lead import LeadKind
+from rightrep.domain.rule_sets import (
+    ByPolicy,
+    Change,
+    Choice,
+    RuleSet,
+    Sticky,
+    ToPool,
+    compare,
+)
 from rightrep.errors import InvalidInput
 from rightrep.store import outbox
 from rightrep.store.aliases import RecordKind, resolve_many
@@ -20,6 +31,7 @@ from rightrep.store.rules import (
 from rightrep.store.session import ReadSession, WriteSession
 from serving.rule_models import RuleIn, rule_set_of
 
+TICKETS_ALONE = frozenset({LeadKind.TICKET})
 PUBLISHED = "rightrep.rules.published"
 """Event: another rule set is in force."""
 
@@ -41,7 +53,8 @@ def checked(session: ReadSession, rules: Sequence[RuleIn]) -> list[RuleIn]:
     """The same rules with our own ids of reps.
 
     Raises:
-        InvalidInput: A rule names a rep or a pool that does not exist.
+        InvalidInput: A rule names a rep or a pool that does not exist, or the model for
+            work orders.
     """
     named = {rep for rule in rules for _, rep in rule.rep_ids()}
     own = resolve_many(session, RecordKind.REP, named)
@@ -55,6 +68,7 @@ def checked(session: ReadSession, rules: Sequence[RuleIn]) -> list[RuleIn]:
                     remedy="Send the rep first, or take the id out.",
                 )
         choice = rule.policy.to_domain()
+        _require_no_model(rule, place, choice)
         if isinstance(choice, ToPool) and choice.pool not in pools:
             raise InvalidInput(
                 f"Rule {rule.name!r} names a pool that does not exist.",
@@ -62,6 +76,22 @@ def checked(session: ReadSession, rules: Sequence[RuleIn]) -> list[RuleIn]:
                 remedy=f"Give one of {', '.join(sorted(pools))}.",
             )
     return [rule.with_reps(own.__getitem__) for rule in rules]
+
+
+def _require_no_model(rule: RuleIn, place: int, choice: Choice) -> None:
+    """Refuse a policy that goes by the model, in a rule for work orders alone.
+
+    A rule for both kinds may name one: work orders then go by the fallback policy.
+    """
+    named = choice.name if isinstance(choice, ByPolicy) else None
+    if isinstance(choice, Sticky):
+        named = choice.otherwise
+    if named in BY_VALUE and kinds_of(rule.to_domain().when) == TICKETS_ALONE:
+        raise InvalidInput(
+            f"Rule {rule.name!r} is for work orders, which have no chance to win.",
+            field=f"rules.{place}.policy.name",
+            remedy="Name a policy that needs no model, such as least_loaded.",
+        )
 
 
 def keep_rules(

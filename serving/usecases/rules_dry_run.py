@@ -17,7 +17,7 @@ from optimizer.problem import FloatArray, Problem
 from rightrep.domain.days import day_bounds, local_day
 from rightrep.domain.eligibility import Exclusion, exclusions
 from rightrep.domain.ids import LeadId, RepId, TenantId
-from rightrep.domain.lead import LeadAttributes
+from rightrep.domain.lead import LeadAttributes, LeadKind
 from rightrep.domain.presence import month_of
 from rightrep.domain.roster import Roster, micros
 from rightrep.domain.rule_sets import ByHand, RuleSet, ToPool
@@ -28,6 +28,7 @@ from rightrep.store.session import ReadSession
 from rightrep.store.tenants import get_tenant
 from serving.usecases.choosing import FALLBACK
 from serving.usecases.context import Context
+from serving.usecases.lead_scores import scorer
 from serving.usecases.planning import score
 from serving.usecases.ruled_choice import NEEDS_MODEL, rank_one
 from serving.usecases.ruling import (
@@ -140,6 +141,7 @@ def dry_run(
     first: date,
     last: date,
     limit: int = MOST_LEADS,
+    kind: LeadKind = LeadKind.LEAD,
 ) -> DryRun:
     """Try a rule set on the leads that came on some days; nothing is written.
 
@@ -151,6 +153,7 @@ def dry_run(
         first: First local day.
         last: Last local day; today at the latest.
         limit: Most leads to try, the first ones.
+        kind: Leads, or work orders.
 
     Raises:
         InvalidInput: The days are in the wrong order, too many, or not begun.
@@ -166,7 +169,9 @@ def dry_run(
         if room <= 0:
             is_cut = True
             break
-        seen, cannot, more = _tried_on(context, tenant_id, day, tried, present, room)
+        seen, cannot, more = _tried_on(
+            context, tenant_id, (day, kind), tried, present, room
+        )
         lines += seen
         fallback, is_cut = fallback or cannot, is_cut or more
     named = Counter(line.told.rule for line in lines)
@@ -199,16 +204,23 @@ def _days(first: date, last: date, today: date) -> list[date]:
 def _tried_on(
     context: Context,
     tenant_id: TenantId,
-    day: date,
+    came_on: tuple[date, LeadKind],
     tried: RuleSet,
     present: RuleSet | None,
     room: int,
 ) -> tuple[list[Line], str | None, bool]:
-    """One day's leads under both rule sets, why no model answered, and whether cut."""
+    """One day under both rule sets, why no model answered, and whether it was cut."""
     with context.store.read(tenant_id) as session:
-        situation, came, more = _morning(session, day, context.clock.now(), room)
+        situation, came, more = _morning(session, *came_on, context.clock.now(), room)
         rulings = [
-            rule_on(session, situation, rules, context.win_rates, each_at=came)[1]
+            rule_on(
+                session,
+                situation,
+                rules,
+                context.win_rates,
+                scored=scorer(context, tenant_id),
+                each_at=came,
+            )[1]
             for rules in (tried, present)
             if rules is not None
         ]
@@ -230,7 +242,7 @@ def _tried_on(
 
 
 def _morning(
-    session: ReadSession, day: date, now: datetime, room: int
+    session: ReadSession, day: date, kind: LeadKind, now: datetime, room: int
 ) -> tuple[Situation, list[datetime], bool]:
     """The leads of a day, and reps with what they held when it began.
 
@@ -240,7 +252,7 @@ def _morning(
     zone = get_tenant(session).time_zone
     start, end = day_bounds(day, zone)
     at = min(end - timedelta(microseconds=1), now)
-    came = rule_facts.leads_created(session, start, end, limit=room + 1)
+    came = rule_facts.leads_created(session, start, end, limit=room + 1, kind=kind)
     created = dict(came[:room])
     situation = read_situation(session, list(created), at=at)
     team = reps.roster(
@@ -249,6 +261,7 @@ def _morning(
         local_day=day,
         zone=zone,
         calendar=situation.routing.calendar or None,
+        only=situation.counted,
     )
     unknown = [
         lead.lead_id for lead in situation.leads if lead.attributes == LeadAttributes()
@@ -257,9 +270,10 @@ def _morning(
         lead.lead_id: lead for lead in lead_store.get_leads(session, unknown, as_of=now)
     }
     found = [later.get(lead.lead_id, lead) for lead in situation.leads]
-    held = rule_facts.held_at(session, start)
+    only, before = situation.counted, day - timedelta(days=1)
+    held = rule_facts.held_at(session, start, only=only)
     given = rule_facts.last_given_at(session, start)
-    month = rule_facts.given_on_days(session, month_of(day)[0], day - timedelta(days=1))
+    month = rule_facts.given_on_days(session, month_of(day)[0], before, only=only)
     taken: Counter[RepId] = Counter()
     for (rep, _), count in month.items():
         taken[rep] += count

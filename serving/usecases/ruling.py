@@ -5,7 +5,7 @@ in the order of the first of their rules, since a policy looks at all of its lea
 once. One lead now is the same on one row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,10 +13,13 @@ import numpy as np
 
 from optimizer.over_time import credit_over_days, head_start
 from optimizer.problem import BoolArray, IntArray, Problem
-from rightrep.domain.candidates import Staff
-from rightrep.domain.conditions import fields_of
+from rightrep.domain.candidates import EVERYBODY, Candidates, Staff
+from rightrep.domain.conditions import In, fields_of
 from rightrep.domain.days import local_day
 from rightrep.domain.eligibility import CodeArray, Exclusion, LeadColumns, exclusions
+from rightrep.domain.handover import HandoverRules
+from rightrep.domain.ids import LeadId, RepId
+from rightrep.domain.lead import LeadKind
 from rightrep.domain.rule_sets import (
     NO_RULE,
     ByHand,
@@ -32,14 +35,17 @@ from rightrep.domain.rule_sets import (
 )
 from rightrep.store import rule_facts
 from rightrep.store.rules import read_rule_set
+from rightrep.store.service import service_reps_of_leads
 from rightrep.store.session import ReadSession
 from serving.rule_models import rule_set_of
-from serving.usecases.rule_inputs import Past, lead_table, read_past
+from serving.usecases.rule_inputs import SCORED, Past, lead_table, read_past
 from serving.usecases.rules import rule_set_in_force
 from serving.usecases.situation import Situation
 from serving.usecases.win_rates import WinRateBook
 
 STICKY, FIXED = "sticky", "fixed"
+LeadScorer = Callable[[Situation], Mapping[LeadId, int]]
+"""Scores of a situation's leads, 0 to 100; leads without one are left out."""
 NOBODYS = "none"
 """Policy of leads that no policy looks at: no rule, a manager's, a pool's."""
 OVER_TIME = frozenset({"weighted", "least_loaded", "most_free", "performance", STICKY})
@@ -98,6 +104,7 @@ def rule_on(
     rule_set: RuleSet,
     book: WinRateBook,
     *,
+    scored: LeadScorer = lambda _situation: {},
     each_at: Sequence[datetime] | None = None,
 ) -> tuple[CodeArray, Ruling]:
     """Apply a rule set to a situation; nothing is written.
@@ -107,6 +114,7 @@ def rule_on(
         situation: Leads and roster.
         rule_set: The rules.
         book: Win rates.
+        scored: Asked where a rule asks for scores.
         each_at: Now of each lead, where it is not the same for all.
 
     Returns:
@@ -115,7 +123,8 @@ def rule_on(
     """
     tenant, at, entries = situation.tenant, situation.at, situation.roster
     rules = rule_set.rules
-    previous = rule_facts.served_before(session, situation.lead_ids, as_of=at)
+    previous = _served_before(session, situation)
+    fields = _fields(rules)
     segments = _segments(rules)
     rates = book.rates(session, tenant, situation.rep_ids, segments, at=at)
     table = lead_table(
@@ -123,8 +132,9 @@ def rule_on(
         situation.leads,
         tenant=tenant,
         at=at,
-        fields=_fields(rules) | segments,
+        fields=fields | segments,
         previous=previous,
+        lead_scores=scored(situation) if fields & SCORED else {},
         each_at=each_at,
     )
     staff = Staff(entries, local_day(at, tenant.time_zone), rates)
@@ -136,6 +146,7 @@ def rule_on(
         settled=situation.settled,
         win_rate=rates.overall,
         previous=[previous.get(lead_id) for lead_id in situation.lead_ids],
+        only=situation.counted,
     )
     ruling = Ruling(rule_set, route(rules, table, staff), past)
     return _codes(situation, ruling), ruling
@@ -146,14 +157,18 @@ def ruled(
     situation: Situation,
     book: WinRateBook,
     *,
+    scored: LeadScorer = lambda _situation: {},
     version: int | None = None,
 ) -> tuple[Situation, Ruling | None]:
     """A situation under the rule set in force; itself where there is none.
+
+    Without one, work orders go by ``after_sale``.
 
     Args:
         session: Where to read.
         situation: Leads and roster.
         book: Win rates.
+        scored: Asked where a rule asks for scores.
         version: A version to go by; the one in force when not given.
     """
     if version is None:
@@ -161,10 +176,36 @@ def ruled(
     else:
         kept = read_rule_set(session, version)
         rule_set = rule_set_of(kept.version, kept.rules)
+    if rule_set is None and situation.kind is LeadKind.TICKET:
+        rule_set = after_sale(HandoverRules.of(situation.tenant.settings))
     if rule_set is None:
         return situation, None
-    codes, ruling = rule_on(session, situation, rule_set, book)
+    codes, ruling = rule_on(session, situation, rule_set, book, scored=scored)
     return replace(situation, codes=codes), ruling
+
+
+def after_sale(rules: HandoverRules) -> RuleSet:
+    """Who gets work orders without rules: the service rep, else the service team."""
+    team = rules.service_team
+    candidates = Candidates(teams=(team,)) if team else EVERYBODY
+    rule = Rule(
+        name="work orders",
+        when=In("kind", (LeadKind.TICKET.value,)),
+        candidates=candidates,
+        choice=Sticky(rules.service_policy),
+    )
+    return RuleSet((rule,))
+
+
+def _served_before(
+    session: ReadSession, situation: Situation
+) -> Mapping[LeadId, RepId]:
+    """Who served each lead's customer before; after the sale, the service rep."""
+    ids = situation.lead_ids
+    previous = rule_facts.served_before(session, ids, as_of=situation.at)
+    if situation.kind is LeadKind.LEAD:
+        return previous
+    return previous | service_reps_of_leads(session, ids)
 
 
 def _segments(rules: Sequence[Rule]) -> set[str]:

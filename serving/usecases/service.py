@@ -3,10 +3,11 @@
 Who serves is chosen by a policy that counts customers, as others count leads.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import numpy as np
 import structlog
 
 from optimizer.problem import UNASSIGNED
@@ -16,17 +17,19 @@ from rightrep.domain.rep import RepStatus
 from rightrep.domain.roster import Roster, RosterEntry
 from rightrep.errors import Conflict, InvalidInput, NotFound
 from rightrep.store import outbox
-from rightrep.store.identities import cluster_of, customers_of_leads
+from rightrep.store.identities import customers_of_leads
 from rightrep.store.service import (
     ServiceRep,
     customers_served,
     service_rep_of,
+    service_reps_of,
     set_service_rep,
 )
 from rightrep.store.session import ReadSession, WriteSession
 from rightrep.store.tenants import get_tenant
 from serving.usecases.choosing import choose_batch
 from serving.usecases.handover import among
+from serving.usecases.ruling import rows_of
 from serving.usecases.situation import Situation, read_situation
 
 log = structlog.get_logger()
@@ -61,13 +64,8 @@ def look_at_service(session: ReadSession, lead_id: LeadId, *, at: datetime) -> S
     customer = customers_of_leads(session, [lead_id]).get(lead_id)
     if customer is None:
         raise NotFound("customer of lead", lead_id)
-    known = service_rep_of(session, cluster_of(session, customer))
     rules = HandoverRules.of(get_tenant(session).settings)
-    found = read_situation(session, [lead_id], at=at)
-    if known is not None and _is_here(found.roster, known.rep_id):
-        return Serving(customer_id=customer, rep_id=known.rep_id, since=known.since)
-    rep_id, why = _choose(session, found, rules)
-    return Serving(customer_id=customer, rep_id=rep_id, why=why)
+    return _look(session, {customer: lead_id}, rules, at=at)[0]
 
 
 def hand_to_service(
@@ -87,15 +85,16 @@ def hand_to_service(
         return []
     if not rules.service_team:
         return []
+    # The first win of a customer is the one that gives it away.
+    first = {c: lead for lead, c in reversed(customers_of_leads(session, won).items())}
     given = []
-    for lead_id in customers_of_leads(session, won):
-        looked = look_at_service(session, lead_id, at=at)
+    for looked in _look(session, first, rules, at=at):
         if looked.rep_id is None or looked.since is not None:
             continue
         made = ServiceRep(
             customer_id=looked.customer_id,
             rep_id=looked.rep_id,
-            lead_id=lead_id,
+            lead_id=first[looked.customer_id],
             policy=rules.service_policy,
             since=at,
             actor=ACTOR,
@@ -115,31 +114,82 @@ def serves(session: ReadSession, rep_id: RepId | None, lead_id: LeadId) -> bool:
     customer = customers_of_leads(session, [lead_id]).get(lead_id)
     if customer is None:
         return False
-    known = service_rep_of(session, cluster_of(session, customer))
+    known = service_rep_of(session, customer)
     return known is not None and known.rep_id == rep_id
+
+
+def _look(
+    session: ReadSession,
+    lead_of: Mapping[str, LeadId],
+    rules: HandoverRules,
+    *,
+    at: datetime,
+) -> list[Serving]:
+    """Who looks after customers, or would; all of them read and chosen together.
+
+    Args:
+        session: Where to read.
+        lead_of: One lead of each customer, all of one kind.
+        rules: Whom customers go to.
+        at: Now.
+    """
+    known = service_reps_of(session, list(lead_of))
+    found = read_situation(session, list(lead_of.values()), at=at)
+    here = {
+        entry.rep_id
+        for entry in found.roster
+        if entry.attributes.status is not RepStatus.LEFT
+    }
+    served = {c: one for c, one in known.items() if one.rep_id in here}
+    waiting = {lead for c, lead in lead_of.items() if c not in served}
+    rows = [i for i, lead in enumerate(found.lead_ids) if lead in waiting]
+    chosen = _choose(session, _some(found, rows), rules) if rows else {}
+    return [
+        Serving(customer_id=c, rep_id=served[c].rep_id, since=served[c].since)
+        if c in served
+        else Serving(customer_id=c, rep_id=chosen[lead][0], why=chosen[lead][1])
+        for c, lead in lead_of.items()
+    ]
+
+
+def _some(found: Situation, rows: Sequence[int]) -> Situation:
+    chosen = np.array(rows, dtype=np.int64)
+    return replace(
+        found,
+        leads=[found.leads[i] for i in rows],
+        codes=found.codes[chosen],
+        waiting_days=None,
+        columns=rows_of(found.columns, chosen),
+    )
 
 
 def _choose(
     session: ReadSession, found: Situation, rules: HandoverRules
-) -> tuple[RepId | None, Sequence[str]]:
+) -> dict[LeadId, tuple[RepId | None, Sequence[str]]]:
+    """Rep of each lead's customer, or why there is none."""
     if not rules.service_team:
-        return None, ("No service team is set.",)
+        return dict.fromkeys(found.lead_ids, (None, ("No service team is set.",)))
     team = {
         entry.rep_id
         for entry in found.roster
         if entry.attributes.team == rules.service_team
     }
     if not team:
-        return None, (f"Nobody is in the service team {rules.service_team!r}.",)
+        why = f"Nobody is in the service team {rules.service_team!r}."
+        return dict.fromkeys(found.lead_ids, (None, (why,)))
     served = customers_served(session)
     entries = [_by_customers(entry, served, found.at) for entry in found.roster]
     roster = Roster.of(entries, zone=found.tenant.time_zone)
     situation = among(replace(found, roster=roster), team)
     chosen = choose_batch(situation, None, policy=rules.service_policy, seed=0)
-    j = int(chosen.plan.rep_of[0])
-    if j == UNASSIGNED:
-        return None, why_nobody(situation.codes[0])
-    return situation.rep_ids[j], ()
+    return {
+        lead_id: (None, why_nobody(situation.codes[i]))
+        if j == UNASSIGNED
+        else (situation.rep_ids[j], ())
+        for i, (lead_id, j) in enumerate(
+            zip(situation.lead_ids, chosen.plan.rep_of.tolist(), strict=True)
+        )
+    }
 
 
 def _by_customers(
@@ -152,13 +202,6 @@ def _by_customers(
         waited = max(0.0, (at - latest).total_seconds())
     unlimited = replace(entry.attributes, holding_limit=None)
     return replace(entry, attributes=unlimited, held=customers, waited_seconds=waited)
-
-
-def _is_here(roster: Sequence[RosterEntry], rep_id: RepId) -> bool:
-    return any(
-        entry.rep_id == rep_id and entry.attributes.status is not RepStatus.LEFT
-        for entry in roster
-    )
 
 
 def _tell(session: WriteSession, made: ServiceRep) -> None:

@@ -4,7 +4,7 @@ Batch plans and one lead now look at the same situation, so they are one policy.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -21,11 +21,12 @@ from rightrep.domain.eligibility import (
     exclusions,
 )
 from rightrep.domain.ids import LeadId, RepId
-from rightrep.domain.lead import Lead
+from rightrep.domain.lead import Lead, LeadKind
 from rightrep.domain.ownership import OwnershipKind
 from rightrep.domain.roster import Roster
 from rightrep.domain.routing import Objective, Routing
 from rightrep.domain.tenant import Tenant
+from rightrep.errors import InvalidInput
 from rightrep.store import leads, ownership, reps
 from rightrep.store.session import ReadSession
 from rightrep.store.tenants import get_tenant
@@ -60,6 +61,16 @@ class Situation:
     codes: CodeArray
     waiting_days: FloatArray | None = None
     columns: LeadColumns = NO_LEADS
+
+    @property
+    def kind(self) -> LeadKind:
+        """Kind of the leads; they are of one."""
+        return self.leads[0].kind if self.leads else LeadKind.LEAD
+
+    @property
+    def counted(self) -> LeadKind | None:
+        """Kind of the leads that load and limits are about; None is any together."""
+        return self.routing.counted(self.kind)
 
     @property
     def lead_ids(self) -> list[LeadId]:
@@ -110,20 +121,28 @@ def read_situation(
 
     Args:
         session: Where to read.
-        lead_ids: Leads of the tenant; unknown ones are left out.
+        lead_ids: Leads of the tenant, of one kind; unknown ones are left out.
         at: Now.
         barred: Reps who may have none of them; None bars those who declined a lead and
             former owners who are cooling down, lead by lead.
+
+    Raises:
+        InvalidInput: There are leads and work orders among them.
     """
     tenant = get_tenant(session)
-    routing = Routing.of(tenant.settings)
     found = leads.get_leads(session, lead_ids, as_of=at)
+    kind = _one_kind(found)
+    routing = Routing.of(tenant.settings)
+    if kind is LeadKind.TICKET:
+        # A lottery is to learn who wins; there is nothing to win here.
+        routing = replace(routing, exploration_share=0.0)
     roster = reps.roster(
         session,
         as_of=at,
         local_day=local_day(at, tenant.time_zone),
         zone=tenant.time_zone,
         calendar=routing.calendar or None,
+        only=routing.counted(kind),
     )
     columns = LeadColumns(
         lead_id=[lead.lead_id for lead in found],
@@ -137,6 +156,17 @@ def read_situation(
     codes = exclusions(columns, roster, routing.eligibility, at=at)
     waiting = _waiting_days(session, found, at) if routing.waiting_gain else None
     return Situation(at, tenant, routing, found, roster, codes, waiting, columns)
+
+
+def _one_kind(found: Sequence[Lead]) -> LeadKind:
+    kinds = {lead.kind for lead in found} or {LeadKind.LEAD}
+    if len(kinds) > 1:
+        raise InvalidInput(
+            "Leads and work orders are shared out apart.",
+            field="leads",
+            remedy="Name leads alone, or work orders alone.",
+        )
+    return kinds.pop()
 
 
 def value_of(situation: Situation, scores: Chances | None) -> FloatArray:

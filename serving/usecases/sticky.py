@@ -11,7 +11,6 @@ from rightrep.errors import AlreadyOwned, CapacityReached
 from rightrep.store import outbox, ownership
 from rightrep.store.capacity import Limits, take_lead
 from rightrep.store.exclusions import Exclusions
-from rightrep.store.identities import cluster_of
 from rightrep.store.service import service_rep_of
 from rightrep.store.session import ReadSession, WriteSession
 from serving.usecases.customers import CustomersLeads
@@ -47,8 +46,9 @@ def keep_with_owner(
     """Give a lead that nobody ever had to the rep who has its customer.
 
     Who looks after the customer since a deal was won has it; else the rep who got a
-    lead of the customer last, open leads before closed ones. A rep who may not have the
-    lead does not get it: the lead takes the ordinary way.
+    lead of the customer last, open leads before closed ones. Work orders go by work
+    orders alone. A rep who may not have the lead does not get it: the lead takes the
+    ordinary way.
 
     Args:
         session: Where to write.
@@ -63,7 +63,7 @@ def keep_with_owner(
     owner = _service_rep(session, customer) or _owner(customer, lead_id)
     if owner is None or lead_id in customer.closed:
         return None
-    if lead_id in customer.owners or ownership.get_events(session, lead_id):
+    if ownership.get_events(session, lead_id):
         return None
     situation = read_situation(session, [lead_id], at=at)
     if owner not in situation.rep_ids:
@@ -83,12 +83,13 @@ def keep_with_owner(
 def _service_rep(session: ReadSession, customer: CustomersLeads) -> RepId | None:
     if not customer.closed:
         return None
-    found = service_rep_of(session, cluster_of(session, customer.customer_id))
+    found = service_rep_of(session, customer.customer_id)
     return None if found is None else found.rep_id
 
 
 def _owner(customer: CustomersLeads, lead_id: LeadId) -> RepId | None:
-    others = [one for lead, one in customer.owners.items() if lead != lead_id]
+    same = customer.tickets if lead_id in customer.tickets else customer.owners
+    others = [one for lead, one in same.items() if one is not None and lead != lead_id]
     last = max(others, key=lambda one: (one.holding, one.since), default=None)
     return None if last is None else last.owner
 
@@ -115,7 +116,7 @@ def _give(
     take_lead(
         session,
         decision,
-        limits=Limits.of(attributes),
+        limits=Limits.of(attributes, situation.counted),
         local_day=local_day(at, situation.tenant.time_zone),
         exclusions=Exclusions(situation.rep_ids, situation.codes),
     )

@@ -24,7 +24,7 @@ from optimizer.visits import (
 from rightrep.domain.days import zone_of
 from rightrep.domain.followup import DueCounting, WorkTime
 from rightrep.domain.ids import LeadId, RepId, TenantId
-from rightrep.domain.lead import Lead
+from rightrep.domain.lead import Lead, LeadKind
 from rightrep.domain.pools import place_of
 from rightrep.domain.positions import great_circle_km
 from rightrep.errors import Conflict, NotFound
@@ -79,6 +79,7 @@ class VisitRequest:
         minutes: Time spent with a lead that names none.
         max_extra_minutes: Longest detour for a public lead, its visit included.
         given: Leads to visit; empty is every open lead of the rep with a position.
+        kind: Leads, or work orders, of which each is worth the same.
     """
 
     day: date
@@ -87,6 +88,7 @@ class VisitRequest:
     minutes: int = 45
     max_extra_minutes: int = 60
     given: Mapping[LeadId, Stop] = field(default_factory=dict)
+    kind: LeadKind = LeadKind.LEAD
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -127,7 +129,7 @@ def plan_day(
         if works is None:
             raise NotFound("rep", rep_id)
         own = _own(session, rep_id, asked, at)
-        public = _claimable(session, rep_id, at)
+        public = _claimable(session, rep_id, asked.kind, at)
         situation = read_situation(session, [one.lead_id for one in own], at=at)
     stop_of = {
         one.lead_id: asked.given.get(one.lead_id) or stop_of_lead(one) for one in own
@@ -186,7 +188,9 @@ def _own(
     Raises:
         NotFound: A lead given is not the rep's.
     """
-    mine = [one.lead_id for one in ownership.leads_of(session, rep_id, holding=True)]
+    held = [one.lead_id for one in ownership.leads_of(session, rep_id, holding=True)]
+    kind_of = leads.kinds_of(session, held)
+    mine = [lead_id for lead_id in held if kind_of[lead_id] is asked.kind]
     for lead_id in asked.given.keys() - set(mine):
         raise NotFound("lead", lead_id)
     wanted = list(asked.given) or mine
@@ -197,8 +201,10 @@ def _own(
     return [*placed, *(one for one in found if stop_of_lead(one) is None)]
 
 
-def _claimable(session: ReadSession, rep_id: RepId, at: datetime) -> list[Lead]:
-    """Leads with a position in public pools that are open to the rep."""
+def _claimable(
+    session: ReadSession, rep_id: RepId, kind: LeadKind, at: datetime
+) -> list[Lead]:
+    """Leads of a kind with a position in public pools that are open to the rep."""
     asking = Claimant.of(session, rep_id, at)
     found: list[Lead] = []
     for page in islice(free_leads(session), POOL_PAGES):
@@ -207,7 +213,9 @@ def _claimable(session: ReadSession, rep_id: RepId, at: datetime) -> list[Lead]:
         found += [
             lead
             for lead, k in zip(known, place.tolist(), strict=True)
-            if stop_of_lead(lead) is not None and asking.pools[k].is_open_to(asking.rep)
+            if lead.kind is kind
+            and stop_of_lead(lead) is not None
+            and asking.pools[k].is_open_to(asking.rep)
         ]
     return found
 

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from rightrep.domain.days import day_bounds, local_day
 from rightrep.domain.ids import LeadId, RepId
+from rightrep.domain.lead import LeadKind
 from rightrep.domain.pools import (
     COMMON,
+    TICKETS,
     Counting,
     Pool,
     Protection,
@@ -202,10 +204,35 @@ def test_the_first_pool_whose_every_condition_holds_has_the_lead() -> None:
         "attributes.size": [1, 3, 2, None, None],
     }
 
-    place = place_in(pools, columns, 5)
+    place = place_in(pools, columns, np.zeros(5, dtype=np.bool_))
 
     names = [pools[k].pool for k in place]
     assert names == ["east", "big", "rest", "rest", COMMON]
+
+
+def test_a_pool_holds_leads_or_work_orders_and_never_both() -> None:
+    pools = in_order(
+        [
+            Pool(pool="east", leads={"region": ("East",)}),
+            Pool.of("repairs", {"kind": "ticket", "leads": {"region": ["East"]}}),
+        ]
+    )
+    columns: dict[str, list[Any]] = {"region": ["East", "East", "West", "West"]}
+
+    place = place_in(pools, columns, np.array([False, True, False, True]))
+
+    names = [pools[k].pool for k in place]
+    assert names == ["east", "repairs", COMMON, TICKETS]
+
+
+def test_the_last_pool_of_a_kind_takes_all_the_rest_of_it() -> None:
+    assert Pool.of(TICKETS, {}).kind is LeadKind.TICKET
+    with pytest.raises(InvalidInput, match="has leads of kind 'ticket'"):
+        Pool.of(TICKETS, {"kind": "lead"})
+    with pytest.raises(InvalidInput, match="takes what no other pool takes"):
+        Pool.of(TICKETS, {"leads": {"region": ["East"]}})
+    with pytest.raises(InvalidInput, match="no leads of 'order'"):
+        Pool.of("orders", {"kind": "order"})
 
 
 def test_a_rep_without_a_limit_has_the_lowest_of_the_pools_open_to_them() -> None:
