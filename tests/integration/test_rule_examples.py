@@ -19,7 +19,7 @@ from tests.serving_parts import Served, serve
 
 GUIDE = Path(__file__).parents[2] / "docs" / "rules.md"
 EXAMPLE = re.compile(r"### (.+?) \(.+?\)\n.*?```json\n(.*?)```", re.DOTALL)
-EXAMPLES: dict[str, dict[str, Any]] = {
+EXAMPLES: dict[str, Any] = {
     name: json.loads(text) for name, text in EXAMPLE.findall(GUIDE.read_text("utf-8"))
 }
 IN_TURN = {"name": "In turn", "policy": {"name": "round_robin"}}
@@ -72,7 +72,9 @@ class World:
         assert served.post("/v1/rules", sent, role=Role.ADMIN).status_code == 201
         path = "/v1/rules/1/publish"
         served.post(path, {"reason": "Before"}, role=Role.ADMIN)
-        body = {"rules": [EXAMPLES[rule]], "first": TODAY}
+        example = EXAMPLES[rule]
+        rules = example if isinstance(example, list) else [example]
+        body = {"rules": rules, "first": TODAY}
         answer = served.post("/v1/rules/dry-run", body, role=Role.MANAGER)
         assert answer.status_code == 200, answer.text
         name = {own: external for external, own in self.reps.items()}
@@ -102,7 +104,7 @@ def test_the_guide_has_the_thirteen_methods_and_the_others() -> None:
     numbered = [name for name in EXAMPLES if name[0].isdigit()]
 
     assert [int(name.split(".")[0]) for name in numbered] == list(range(1, 14))
-    assert len(EXAMPLES) - len(numbered) == 8
+    assert len(EXAMPLES) - len(numbered) == 10
 
 
 def money(amount: int) -> dict[str, str]:
@@ -324,3 +326,54 @@ def test_without_a_model_the_optimal_policy_says_that_another_answered(
     world.join(first={}, second={})
 
     assert world.one("Optimal")[0] in {"first", "second"}
+
+
+def test_a_departments_own_rule_decides_what_the_first_step_sent_there(
+    world: World,
+) -> None:
+    world.join(first={}, ann={"team": "Machines"})
+    world.served.call(
+        "PUT",
+        "/v1/pools/machines",
+        {"settings": {"leads": {"product": ["Machines"]}, "teams": ["Machines"]}},
+        role=Role.ADMIN,
+    )
+
+    told, in_turn = world.told("Department, then person", "new", product="Machines")
+
+    assert (told[0]["fate"], told[0]["rule"]) == ("pool", "Machines")
+    assert in_turn == ["first"]
+
+
+def test_a_repeat_order_needs_no_claim_in_its_department(world: World) -> None:
+    world.join(first={}, ann={"team": "Machines"})
+    settings = {"leads": {"product": ["Machines"]}, "teams": ["Machines"]}
+    path = "/v1/pools/machines"
+    world.served.call("PUT", path, {"settings": settings}, role=Role.ADMIN)
+
+    told, in_turn = world.told(
+        "Department, then person", "old", product="Machines", campaign="repeat"
+    )
+
+    assert (told[0]["rule"], told[0]["rep"]) == ("Machines: who knows us", "ann")
+    assert told[0]["reason"] == "Repeat orders need no claim."
+    assert in_turn == ["first"]
+
+
+def test_without_a_model_no_lead_is_in_a_tier(world: World) -> None:
+    world.join(first={})
+
+    told, _ = world.told("Opportunities to the best", "lead")
+
+    assert told[0]["rule"] == "All others"
+
+
+def test_a_pools_own_rules_are_reached_and_go_no_further(world: World) -> None:
+    alone = {"name": "Own", "of_pool": "common", "policy": {"name": "round_robin"}}
+    on = {"name": "Own", "of_pool": "common", "policy": {"name": "pool", "pool": "x"}}
+
+    for rule, why in ((alone, "no rule sends leads"), (on, "names a rep or a policy")):
+        sent = {"rules": [rule], "reason": "test"}
+        refused = world.served.post("/v1/rules", sent, role=Role.ADMIN)
+        assert refused.status_code == 422
+        assert why in refused.text
