@@ -109,8 +109,8 @@ def test_a_rep_sees_the_pools_that_are_open_to_them(served: Served) -> None:
 
     red, blue = key_of(served, "r1"), key_of(served, "r3")
 
-    assert names(red) == ["east", "common"]
-    assert names(blue) == ["common"]
+    assert names(red) == ["east", "tickets", "common"]
+    assert names(blue) == ["tickets", "common"]
     assert served.get("/v1/pools/east/leads", key=blue).status_code == 403
     assert served.get("/v1/pools/west/leads", key=red).status_code == 404
     seen = served.get("/v1/pools/east/leads?limit=2", key=red).json()
