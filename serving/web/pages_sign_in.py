@@ -56,8 +56,9 @@ def post_sign_in(
     to: Typed = "/",
 ) -> Response:
     """Check name and password, or the key, and let the browser keep a token."""
+    by_key = bool(key) or not (name or password)
     try:
-        if key or not (name or password):
+        if by_key:
             token = signing.sign_in_with(parts, key)
         else:
             tenant_id, known = _organisation(parts, organisation)
@@ -70,7 +71,13 @@ def post_sign_in(
             )
     except (NotSignedIn, NotAllowed, TooManyTries) as error:
         return _page(
-            request, parts, to, organisation=organisation, name=name, error=error
+            request,
+            parts,
+            to,
+            organisation=organisation,
+            name=name,
+            by_key=by_key,
+            error=error,
         )
     signing.sign_out(request, parts)
     response = RedirectResponse(signing.own_path(to), HTTPStatus.SEE_OTHER)
@@ -156,6 +163,7 @@ def _page(
     *,
     organisation: str | None = None,
     name: str = "",
+    by_key: bool = False,
     error: RightRepError | None = None,
 ) -> Response:
     several = len(list_tenants(parts.store)) > 1
@@ -166,6 +174,7 @@ def _page(
         to=signing.own_path(to),
         organisation=(organisation or parts.settings.tenant) if several else None,
         name=name,
+        by_key=by_key,
         by_provider=parts.provider is not None,
         problem=None if error is None else str(error),
         visitor=None,

@@ -113,13 +113,14 @@ def test_signing_in_by_hand_says_what_is_wrong_with_a_key(
 ) -> None:
     page = visit(role=None).page
     page.goto(f"{site.url}/decisions")
-    expect(page.get_by_label("API key")).to_be_focused()
+    page.get_by_text("Sign in with an API key").click()
 
-    page.keyboard.type("rr_wrong")
+    page.get_by_label("API key").fill("rr_wrong")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("unknown, expired or revoked")
-    page.get_by_label("API key").fill(site.served.keys[Role.MANAGER])
-    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_label("API key")).to_be_focused()
+    page.keyboard.type(site.served.keys[Role.MANAGER])
+    page.get_by_role("button", name="Sign in with the key").click()
 
     page.wait_for_url(f"{site.url}/decisions")
 

@@ -532,6 +532,31 @@ def test_a_rep_sees_own_leads_and_nothing_else(served: Served) -> None:
         assert page(served, path).status_code == 403
 
 
+def test_a_rep_sees_how_long_a_lead_is_kept_and_what_is_overdue(
+    served: Served,
+) -> None:
+    (rep,) = served.add_reps("r1")
+    served.add_leads("L1", "L2")
+    kept = {"protection": {"follow_up_days": 4}}
+    body = {"settings": kept, "reason": "new"}
+    put = served.call("PUT", "/v1/pools/common", body, role=Role.ADMIN)
+    assert put.status_code == 200, put.text
+    served.post("/v1/leads/L1/assign", {"rep": rep})
+    served.clock.move(timedelta(days=3, minutes=1))
+    served.post("/v1/leads/L2/assign", {"rep": rep})
+    add(served, role=Role.REP, rep=rep)
+    sign_in(served)
+
+    shown = " ".join(re.sub(r"<[^>]+>", " ", page(served, "/mine").text).split())
+
+    urgent, fresh = shown.index("L1"), shown.index("L2")
+    assert urgent < fresh
+    assert "2 days left drops on 7 Mar 2026 unless followed up" in shown[urgent:fresh]
+    assert "overdue" in shown[urgent:fresh]
+    assert "5 days left drops on 10 Mar 2026" in shown[fresh:]
+    assert "overdue" not in shown[fresh:]
+
+
 def test_a_manager_has_no_leads_of_their_own(served: Served) -> None:
     add(served)
     sign_in(served)
