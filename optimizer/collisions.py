@@ -5,7 +5,7 @@ not is its smallest cut: reps who are owed more leads than can reach them.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -57,19 +57,19 @@ def collision(problem: Problem, fairness: Fairness) -> InfeasiblePlan:
 
 
 def quality_collision(
-    shares: Shares, fairness: Fairness, given: FloatArray
+    shares: Shares, fairness: Fairness, given: FloatArray, remedies: Sequence[str]
 ) -> InfeasiblePlan:
-    """The error that says whose quality share cannot be kept, and how wide it must be.
+    """The error that says whose quality share cannot be kept.
 
     Args:
         shares: The reps' shares.
         fairness: The bands.
-        given: Quality of each rep in the plan that strays least; float64 (n_reps,).
+        given: Quality of each rep in a plan that strays little; float64 (n_reps,).
+        remedies: What would help, one sentence each.
     """
     part, band = shares.takes_part, fairness.quality_band or 0.0
     off = np.abs(given[part] / max(given.sum(), TINY) / shares.weight[part] - 1.0)
     reps = np.flatnonzero(part)[off > band + OUTSIDE]
-    width = float(np.ceil(off.max(initial=band) / NEAR) * NEAR)
     return InfeasiblePlan(
         owed=0,
         reachable=0,
@@ -78,11 +78,7 @@ def quality_collision(
             f"Together with the other limits no plan keeps every quality share within "
             f"{band:g} of its weight; {named(reps)} would be left outside."
         ),
-        remedies=[
-            f"Widen the quality band from {band:g} to {width:.2f},",
-            "or widen the band on load or groups,",
-            "or make more leads eligible for these reps.",
-        ],
+        remedies=[*remedies, "Make more leads eligible for these reps."],
     )
 
 
@@ -199,13 +195,23 @@ def _enough(
         looser = dataclasses.replace(fairness, **{field: width})
         return shortage(pairs, limits_of(problem, looser)).missing == 0
 
-    narrow, wide = float(getattr(fairness, field)), WIDEST
-    if not can_be_kept(wide):
+    return narrowest(can_be_kept, float(getattr(fairness, field)))
+
+
+def narrowest(is_enough: Callable[[float], bool], narrow: float) -> float | None:
+    """The narrowest band that is enough, up; None when none is.
+
+    Args:
+        is_enough: Whether a width is; from some width on all are.
+        narrow: A width that is not.
+    """
+    wide = WIDEST
+    if not is_enough(wide):
         return None
     while wide - narrow > NEAR:
         # Widths between 0 and 1 matter most, so large ones are halved by size.
         middle = np.sqrt(narrow * wide) if narrow > 1 else (narrow + min(wide, 3)) / 2
-        if can_be_kept(middle):
+        if is_enough(middle):
             wide = middle
         else:
             narrow = middle

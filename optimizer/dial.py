@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from optimizer.collisions import collision, quality_collision
+from optimizer.collisions import collision
 from optimizer.network import Limits, Pairs, fairest_within
 from optimizer.prices import Prices, bound_within
 from optimizer.problem import UNASSIGNED, BoolArray, FloatArray, IntArray, Problem
@@ -22,6 +22,7 @@ from optimizer.quality import (
     Relaxed,
     near_pairs,
     relax,
+    stray_least,
     trade_until_whole,
     whole_plan,
 )
@@ -37,7 +38,7 @@ from optimizer.shares import (
     quality_of,
     stricter,
 )
-from rightrep.errors import SolverStopped
+from rightrep.errors import InvalidInput, RightRepError, SolverStopped
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,30 +71,47 @@ class Answer:
         return np.bincount(given, minlength=self.limits.n_reps)
 
 
+class OutsideBands(RightRepError):
+    """No plan keeps the quality bands together with the other limits.
+
+    Attributes:
+        given: Quality of each rep in a plan that strays little; float64 (n_reps,).
+        proof: The relaxation whose prices prove it; None where only whole plans fail.
+    """
+
+    def __init__(self, given: FloatArray, proof: Relaxed | None) -> None:
+        super().__init__("No plan keeps every quality band.")
+        self.given, self.proof = given, proof
+
+
 class Planner:
     """Plans one batch within one set of bands.
 
     Args:
         problem: The batch.
         fairness: The bands; its dial is not looked at.
+        resolver: One that has shared the batch before, or None.
 
     Raises:
         InvalidInput: A quality band without quality, a group band without groups.
     """
 
-    def __init__(self, problem: Problem, fairness: Fairness) -> None:
+    def __init__(
+        self, problem: Problem, fairness: Fairness, resolver: Resolver | None = None
+    ) -> None:
         self.problem, self.fairness = problem, fairness
         self.shares = Shares.of(problem)
         self.limits = limits_of(problem, fairness)
         self.band = quality_band_of(problem, fairness)
-        self.resolver = Resolver(problem)
+        self.resolver = resolver or Resolver(problem)
         self._near: Relaxed | None = None
 
     def at(self, dial: float) -> Answer:
         """The plan at this dial, in [0, 1].
 
         Raises:
-            InfeasiblePlan: The limits collide.
+            InfeasiblePlan: The limits on leads collide.
+            OutsideBands: The quality bands cannot be kept as well.
             SolverStopped: No whole plan within the quality band was found in time.
         """
         if dial == 0.0 or self._n_given == 0:
@@ -106,12 +124,34 @@ class Planner:
     @cached_property
     def _free(self) -> Answer:
         """The best plan within the bands alone."""
-        answer = self._solved(self.limits)
         if self.band is None:
-            return answer
-        # Without this the emptiest plan keeps every quality share.
-        limits = dataclasses.replace(self.limits, n_given=int(answer.load.sum()))
-        return self._with_quality(limits, limits, self.band)
+            return self._best
+        return self._with_quality(self.full, self.full, self.band)
+
+    @cached_property
+    def _best(self) -> Answer:
+        """The best plan within the bands on leads."""
+        return self._solved(self.limits)
+
+    @property
+    def full(self) -> Limits:
+        """The bands on leads, as many given as in the best plan within them.
+
+        Without this the emptiest plan keeps every quality share.
+        """
+        return dataclasses.replace(self.limits, n_given=int(self._best.load.sum()))
+
+    def nearest(self) -> Relaxed:
+        """The relaxation that leaves least quality outside the bands at dial 0.
+
+        Raises:
+            InfeasiblePlan: The limits on leads collide.
+            InvalidInput: No quality band.
+        """
+        if self.band is None:
+            raise InvalidInput("There is no quality band.", field="quality_band")
+        active = near_pairs(self.problem, self._best.rep_of, self._best.prices.rep)
+        return stray_least(self.problem, self.full, self.band, active)
 
     @cached_property
     def _n_given(self) -> int:
@@ -220,13 +260,12 @@ class Planner:
         relaxed = self._relaxed(limits, band)
         quality = quality_of(self.problem)
         if not relaxed.keeps_the_bands:
-            given = relaxed.share.T @ quality
-            raise quality_collision(self.shares, self.fairness, given)
+            raise OutsideBands(relaxed.share.T @ quality, relaxed)
         whole = whole_plan(self.problem, held, band, relaxed)
         if whole is None:
             nearest = trade_until_whole(self.problem, held, band, relaxed)
             given = quality_given(quality, nearest, self.problem.n_reps)
-            raise quality_collision(self.shares, self.fairness, given)
+            raise OutsideBands(given, None)
         rep_of, bound = whole
         return Answer(
             rep_of,

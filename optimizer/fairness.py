@@ -15,7 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from optimizer.dial import Answer, Planner
+from optimizer.collisions import quality_collision
+from optimizer.dial import Answer, OutsideBands, Planner
+from optimizer.loosening import quality_remedies
 from optimizer.network import Limits
 from optimizer.problem import BoolArray, FloatArray, IntArray, Plan, Problem
 from optimizer.shares import (
@@ -97,7 +99,7 @@ def solve_fair(problem: Problem, fairness: Fairness) -> FairPlan:
         SolverStopped: No whole plan within the quality band was found in time.
     """
     planner = Planner(problem, fairness)
-    return _report(planner, planner.at(fairness.dial))
+    return _report(planner, _at(planner, fairness.dial))
 
 
 def tradeoff(
@@ -125,7 +127,7 @@ def tradeoff(
     planner = Planner(problem, fairness or Fairness())
     curve = []
     for dial in np.linspace(0.0, 1.0, points).tolist():
-        fair = _report(planner, planner.at(dial))
+        fair = _report(planner, _at(planner, dial))
         value = total_value(problem, fair.plan)
         curve.append(TradePoint(dial, value, fair.spread, fair.bound))
         report(len(curve) / points)
@@ -162,6 +164,19 @@ def _outside(what: str, load: IntArray, low: IntArray, high: IntArray) -> list[s
         f"{what} {k} got {load[k]} leads, not {low[k]} to {high[k]}."
         for k in np.flatnonzero((load < low) | (load > high))
     ]
+
+
+def _at(planner: Planner, dial: float) -> Answer:
+    try:
+        return planner.at(dial)
+    except OutsideBands as found:
+        if dial > 0.0:
+            remedies = [f"Turn the dial down from {dial:g}."]
+        else:
+            remedies = list(quality_remedies(planner, found.proof))
+        raise quality_collision(
+            planner.shares, planner.fairness, found.given, remedies
+        ) from found
 
 
 def _report(planner: Planner, answer: Answer) -> FairPlan:

@@ -11,12 +11,14 @@ rounding before the last division.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from optimizer.kernels import FAR, exchange_costs, relax
 from optimizer.network import Limits, Sharing
 from optimizer.problem import UNASSIGNED, BoolArray, FloatArray, IntArray, Problem
+from optimizer.shares import QualityBand
 from optimizer.verify import profits
 from rightrep.errors import SolverStopped
 
@@ -36,6 +38,28 @@ class Prices:
     rep: FloatArray
     group: FloatArray
     stay: float = 0.0
+
+
+class QualityPrices(NamedTuple):
+    """Prices of the two ends of quality bands, in units of value per unit of quality.
+
+    Attributes:
+        above: What a unit of quality above its band costs each rep; >= 0;
+            float64 (n_reps,).
+        below: What a unit below it costs; >= 0; float64 (n_reps,).
+    """
+
+    above: FloatArray
+    below: FloatArray
+
+    def paid(self, band: QualityBand) -> FloatArray:
+        """What each rep pays per unit of quality it is given; float64 (n_reps,).
+
+        Bands are shares of all quality given, which is free: what it pays to all bands
+        together is taken off every one.
+        """
+        shifted = self.above @ band.high - self.below @ band.low
+        return np.asarray(self.above - self.below - shifted)
 
 
 class Exchange:

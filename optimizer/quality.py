@@ -20,8 +20,9 @@ import scipy.sparse as sp
 
 from optimizer.kernels import nearest_pairs
 from optimizer.network import GroupLimits, Limits, Pairs, share_within
-from optimizer.prices import Prices, bound_within
+from optimizer.prices import Prices, QualityPrices, bound_within
 from optimizer.problem import BoolArray, FloatArray, IntArray, Problem
+from optimizer.quality_inside import InsideModel
 from optimizer.quality_model import Answer, QualityModel
 from optimizer.shares import OUTSIDE, QualityBand, mean_quality, quality_of
 from optimizer.trade_kernel import Rules, trade
@@ -34,25 +35,30 @@ N_PAYING = 2
 """Reps per lead that each further one may add."""
 CLOSE_ENOUGH = 2e-5
 """The relaxation is solved when its bound is this near, over the bound."""
+ACCURACY = 1e-6
+"""Gap to which the interior point method solves each relaxation, over its value."""
 MOST_ROUNDS = 40
 """Relaxations solved before the bound is taken as it is."""
 BLOCK_LEADS = 2048
 """Leads priced at once."""
-PENALTIES = (1e1, 1e4)
-"""What a mean lead outside its band costs, in leads of the highest value."""
+PENALTY, LAST_PENALTY = 1e1, 1e4
+"""What a mean lead outside its band costs, in leads of the highest value: at first,
+and where the bands are known to be kept by some plan."""
 SPLIT = 1e-9
 """Shares of a lead below this are none."""
 SMALL_PAIRS = 1000
 """Batches up to this many pairs are tried out whole."""
 WHOLE_SECONDS = 20.0
 """Time for trying everything."""
-N_TRADED = 24
+N_TRADED = 16
 """Reps per lead that trades may use, beside those of the relaxation."""
+LEAST_DEAR = 0.01
+"""What quality outside a band weighs at least, where the dearest weighs 1."""
 DEARER = 2.0
 """Factor by which the penalty of trading rises."""
 MOST_RISES = 40
 """Times it rises before trading is given up."""
-TRADE_ROUNDS = 20
+TRADE_ROUNDS = 3
 """Rounds of trading at one penalty."""
 LEAST_GAIN = 1e-9
 """Trades that gain less than this part of the highest value are not made."""
@@ -66,6 +72,7 @@ class Relaxed:
         share: Part of each lead given to each rep; sparse (n_leads, n_reps).
         active: Pairs it used; bool (n_leads, n_reps).
         prices: Prices of the limits.
+        ends: Prices of the ends of the quality bands.
         quality_price: What a rep pays per unit of quality; float64 (n_reps,).
         binds: Reps whose quality band costs value; bool (n_reps,).
         bound: Value that no plan within limits and bands exceeds.
@@ -76,6 +83,7 @@ class Relaxed:
     share: sp.csr_array
     active: BoolArray
     prices: Prices
+    ends: QualityPrices
     quality_price: FloatArray
     binds: BoolArray
     bound: float
@@ -123,21 +131,38 @@ def relax(
         active: Pairs to begin with, a plan within ``limits`` among them.
 
     Returns:
-        The relaxation; where it does not keep the bands, no plan does.
+        The relaxation; where it does not keep the bands, no plan does, and it is the
+        one that strays least from them, values not looked at.
 
     Raises:
         SolverStopped: HiGHS failed, or the bands can just be kept, at prices too high
             for numbers.
     """
-    for penalty in PENALTIES:
-        relaxed = price_out(problem, limits, band, active, penalty * _highest(problem))
-        if relaxed.keeps_the_bands:
-            return relaxed
-        active = relaxed.active
-    worthless = dataclasses.replace(problem, value=np.zeros_like(problem.value))
-    if price_out(worthless, limits, band, active, 1.0).bound > -OUTSIDE:
+    highest = _highest(problem)
+    relaxed = price_out(problem, limits, band, active, PENALTY * highest)
+    if relaxed.keeps_the_bands:
+        return relaxed
+    nearest = stray_least(problem, limits, band, relaxed.active)
+    if nearest.bound < -OUTSIDE:
+        return nearest
+    relaxed = price_out(problem, limits, band, nearest.active, LAST_PENALTY * highest)
+    if not relaxed.keeps_the_bands:
         raise SolverStopped("The quality bands can only just be kept: widen them.")
     return relaxed
+
+
+def stray_least(
+    problem: Problem, limits: Limits, band: QualityBand, active: BoolArray
+) -> Relaxed:
+    """The relaxation that leaves least quality outside the bands, whatever its value.
+
+    No plan keeps the bands when its bound is below ``-OUTSIDE``.
+
+    Raises:
+        SolverStopped: HiGHS failed.
+    """
+    worthless = dataclasses.replace(problem, value=np.zeros_like(problem.value))
+    return price_out(worthless, limits, band, active, 1.0)
 
 
 def price_out(
@@ -161,31 +186,50 @@ def price_out(
     """
     active, best = active.copy(), np.inf
     for _ in range(MOST_ROUNDS):
-        answer = QualityModel(problem, limits, band, active).relaxed(penalty)
-        bound = bound_within(problem, limits, answer.prices, answer.quality_price)
+        answer = _solved(problem, limits, band, active, penalty)
+        price = answer.ends.paid(band)
+        bound = bound_within(problem, limits, answer.prices, price)
         if bound < best:
             best, proof = bound, answer
         reached = answer.value - penalty * float(answer.missing.sum())
         near = best - reached <= CLOSE_ENOUGH * abs(best)
-        if near or _add_paying(problem, answer, active) == 0:
+        if near or _add_paying(problem, answer, price, active) == 0:
             break
     return Relaxed(
         share=answer.share,
         active=active,
         prices=proof.prices,
-        quality_price=proof.quality_price,
+        ends=proof.ends,
+        quality_price=proof.ends.paid(band),
         binds=proof.binds,
         bound=best,
         missing=answer.missing,
     )
 
 
-def _add_paying(problem: Problem, answer: Answer, active: BoolArray) -> int:
+def _solved(
+    problem: Problem,
+    limits: Limits,
+    band: QualityBand,
+    active: BoolArray,
+    penalty: float,
+) -> Answer:
+    """The relaxation over some of the pairs, from the inside where they are many."""
+    answer = None
+    if active.sum() > SMALL_PAIRS:
+        model = InsideModel(problem, limits, band, active)
+        answer = model.relaxed(penalty, ACCURACY)
+    return answer or QualityModel(problem, limits, band, active).relaxed(penalty)
+
+
+def _add_paying(
+    problem: Problem, answer: Answer, quality_price: FloatArray, active: BoolArray
+) -> int:
     """Mark the pairs that pay more than their lead's profit, a few per lead."""
     n_added = 0
     for first in range(0, problem.n_leads, BLOCK_LEADS):
         block = slice(first, first + BLOCK_LEADS)
-        value = net_of_quality(problem, answer.quality_price, block)
+        value = net_of_quality(problem, quality_price, block)
         found = np.zeros_like(active[block])
         nearest_pairs(
             value, problem.eligible[block], answer.prices.rep, N_PAYING, found
@@ -238,11 +282,14 @@ def trade_until_whole(
     rep_of = _rounded(problem, limits, relaxed)
     active = relaxed.active.copy()
     _add_nearest(problem, relaxed.prices.rep, relaxed.quality_price, N_TRADED, active)
-    rules = _rules(limits, band, problem.n_leads)
     mean, highest = mean_quality(quality_of(problem)), _highest(problem)
     quality = quality_of(problem) / mean
-    price = np.abs(relaxed.quality_price).max(initial=0.0)
-    penalty = float(price) * mean or LEAST_GAIN * highest
+    price = np.abs(relaxed.quality_price)
+    dearest = float(price.max(initial=0.0))
+    # Who hardly pays for quality would be held to it too dearly at one price for all.
+    dear = np.maximum(price / (dearest or 1.0), LEAST_DEAR)
+    rules = _rules(limits, band, problem.n_leads, dear)
+    penalty = dearest * mean or LEAST_GAIN * highest
     for _ in range(MOST_RISES):
         outside = trade(
             problem.value,
@@ -254,13 +301,13 @@ def trade_until_whole(
             LEAST_GAIN * highest,
             TRADE_ROUNDS,
         )
-        if outside <= OUTSIDE:
+        if outside <= LEAST_DEAR * OUTSIDE:
             break
         penalty *= DEARER
     return rep_of
 
 
-def _rules(limits: Limits, band: QualityBand, n_leads: int) -> Rules:
+def _rules(limits: Limits, band: QualityBand, n_leads: int, dear: FloatArray) -> Rules:
     groups = limits.groups
     if groups is None:
         of_rep = np.zeros(limits.n_reps, np.int64)
@@ -273,6 +320,7 @@ def _rules(limits: Limits, band: QualityBand, n_leads: int) -> Rules:
         groups.high,
         band.low,
         band.high,
+        dear,
         limits.n_given is None,
     )
 

@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 
 from optimizer.network import Limits
-from optimizer.prices import Prices
+from optimizer.prices import Prices, QualityPrices
 from optimizer.problem import UNASSIGNED, BoolArray, FloatArray, IntArray, Problem
 from optimizer.shares import QualityBand, mean_quality, quality_of
 from rightrep.errors import SolverStopped
@@ -37,7 +37,7 @@ class Answer:
         value: Its value, without the penalty.
         profit: Dual of each lead: what it keeps after prices; float64 (n_leads,).
         prices: Prices of the limits.
-        quality_price: What a rep pays per unit of quality; float64 (n_reps,).
+        ends: Prices of the ends of the quality bands.
         binds: Reps whose quality band has a price; bool (n_reps,).
         missing: Quality outside each rep's band, in leads of mean quality;
             float64 (n_reps,).
@@ -48,7 +48,7 @@ class Answer:
     value: float
     profit: FloatArray
     prices: Prices
-    quality_price: FloatArray
+    ends: QualityPrices
     binds: BoolArray
     missing: FloatArray
     slack: float
@@ -194,8 +194,6 @@ class QualityModel:
         if self.limits.groups is not None:
             rep = rep + group[self.limits.groups.of_rep]
         stay = float(exact[1]) if self.limits.n_given is not None else 0.0
-        # Q is free, so what it pays to all bands together is taken off every one.
-        shifted = above @ self.band.high - below @ self.band.low
         pairs = (x[:n_pairs], (self.lead, self.rep))
         apart = x[n_pairs + 1 :]
         return Answer(
@@ -203,7 +201,7 @@ class QualityModel:
             value=float(self.value @ x[:n_pairs]) * self.size,
             profit=profit - stay,
             prices=Prices(rep, group, stay),
-            quality_price=(above - below - shifted) / self.mean,
+            ends=QualityPrices(above / self.mean, below / self.mean),
             binds=above + below > HIGHS_TOLERANCE * self.size,
             missing=apart[:n_reps] + apart[n_reps:],
             slack=HIGHS_TOLERANCE * self.size,

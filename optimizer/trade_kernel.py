@@ -23,6 +23,7 @@ class Rules(NamedTuple):
         group_high: Most leads of each group; int64 (n_groups,).
         share_low: Least quality share of each rep; float64 (n_reps,).
         share_high: Largest quality share of each rep; float64 (n_reps,).
+        dear: What quality outside a rep's shares weighs; positive; float64 (n_reps,).
         may_stay: Whether the number of leads given may change.
     """
 
@@ -33,6 +34,7 @@ class Rules(NamedTuple):
     group_high: IntArray
     share_low: FloatArray
     share_high: FloatArray
+    dear: FloatArray
     may_stay: bool
 
 
@@ -81,12 +83,13 @@ def trade(
         active: Pairs that may be used; bool (n_leads, n_reps).
         rules: What the plan has to keep.
         rep_of: The plan; int64 (n_leads,), -1 for unassigned, modified in place.
-        penalty: Value lost per unit of quality outside the shares; >= 0.
+        penalty: Value lost per unit of quality outside the shares, for a weight of 1;
+            >= 0.
         least_gain: Steps that gain less are not made; positive.
         most_rounds: Rounds over all leads.
 
     Returns:
-        Quality outside the shares in the end, summed over reps.
+        Quality outside the shares in the end, weighted and summed over reps.
     """
     n_leads, n_reps = value.shape
     tally = _count(quality, rules, rep_of)
@@ -180,9 +183,11 @@ def _worth(value: NDArray[np.floating], lead: int, place: int) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _excess(quality: float, low: float, high: float, given: float) -> float:
-    """Quality outside low x given .. high x given."""
-    return max(0.0, quality - high * given) + max(0.0, low * given - quality)
+def _excess(rules: Rules, rep: int, quality: float, given: float) -> float:
+    """Weighted quality outside the rep's shares of what is given in all."""
+    above = max(0.0, quality - rules.share_high[rep] * given)
+    below = max(0.0, rules.share_low[rep] * given - quality)
+    return np.float64(rules.dear[rep] * (above + below))
 
 
 @njit(cache=True, nogil=True)
@@ -190,12 +195,7 @@ def _outside(rules: Rules, tally: Tally, place: int) -> float:
     """Quality of a place outside its share now; 0 for being unassigned."""
     if place == len(rules.low):
         return 0.0
-    return _excess(
-        tally.quality[place],
-        rules.share_low[place],
-        rules.share_high[place],
-        tally.given[0],
-    )
+    return _excess(rules, place, tally.quality[place], tally.given[0])
 
 
 @njit(cache=True, nogil=True)
@@ -209,17 +209,8 @@ def _relief(rules: Rules, tally: Tally, here: int, there: int, moved: float) -> 
         now = _all_outside(rules, tally, here, there, 0.0)
         return now - _all_outside(rules, tally, here, there, moved)
     given = tally.given[0]
-    after = _excess(
-        tally.quality[here] - moved,
-        rules.share_low[here],
-        rules.share_high[here],
-        given,
-    ) + _excess(
-        tally.quality[there] + moved,
-        rules.share_low[there],
-        rules.share_high[there],
-        given,
-    )
+    after = _excess(rules, here, tally.quality[here] - moved, given)
+    after += _excess(rules, there, tally.quality[there] + moved, given)
     return _outside(rules, tally, here) + _outside(rules, tally, there) - after
 
 
@@ -241,7 +232,7 @@ def _all_outside(
             quality -= moved
         if j == there:
             quality += moved
-        found += _excess(quality, rules.share_low[j], rules.share_high[j], given)
+        found += _excess(rules, j, quality, given)
     return found
 
 

@@ -18,8 +18,10 @@ def test_a_rep_at_the_very_end_of_the_quality_band_is_not_named_as_outside() -> 
     )
     at_the_end = 0.24 * (1 + 1e-12)
     given = np.array([at_the_end, 0.2, 0.2, 0.26 - 1e-12, 0.1])
-    error = quality_collision(Shares.of(problem), Fairness(quality_band=0.2), given)
+    error = quality_collision(
+        Shares.of(problem), Fairness(quality_band=0.2), given, ["Wait."]
+    )
     assert error.reps == (3, 4)
     assert "rep 3" in str(error)
     assert "rep 0" not in str(error)
-    assert any("to 0.50" in remedy for remedy in error.remedies)
+    assert error.remedies == ("Wait.", "Make more leads eligible for these reps.")

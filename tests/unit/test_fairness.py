@@ -1,5 +1,8 @@
 """Fair plans of batches too large to try everything."""
 
+import dataclasses
+import re
+
 import numpy as np
 import pytest
 from scipy.optimize import Bounds, LinearConstraint, milp
@@ -18,9 +21,10 @@ from optimizer.quality_model import QualityModel
 from optimizer.shares import limits_of, quality_band_of, quality_of
 from optimizer.transport import solve_transport
 from optimizer.verify import loads, total_value, violations
-from rightrep.errors import InvalidInput
+from rightrep.errors import InfeasiblePlan, InvalidInput
 from tests.strategies_problem import with_changes
 
+WIDEN = r"Widen the (\w+) band from [\d.]+ to ([\d.]+): .* worth ([\d,]+)\."
 BANDS = Fairness(load_band=0.3, quality_band=0.3, group_band=0.2)
 
 
@@ -208,6 +212,37 @@ def test_broken_bands_are_said_in_sentences() -> None:
         "Rep 0 has 2 leads' quality too much.",
         "Rep 1 has 2 leads' quality too little.",
     ]
+
+
+def poor_fare(n_poor: int) -> Problem:
+    """Some reps may take nothing but the poorest third of the leads."""
+    problem = market(n_leads=360)
+    rich = quality_of(problem) > np.quantile(quality_of(problem), 1 / 3)
+    eligible = problem.eligible.copy()
+    eligible[rich, :n_poor] = False
+    return with_changes(problem, eligible=eligible)
+
+
+def test_of_quality_bands_that_collide_it_says_what_loosening_is_enough() -> None:
+    problem = poor_fare(3)
+    bands = Fairness(load_band=0.1, quality_band=0.1)
+
+    with pytest.raises(InfeasiblePlan) as refused:
+        solve_fair(problem, bands)
+
+    error = refused.value
+    assert set(error.reps) >= {0, 1, 2}
+    widened = [re.match(WIDEN, remedy) for remedy in error.remedies]
+    found = {match[1]: match for match in widened if match}
+    assert "quality" in found
+    for name, match in found.items():
+        looser = dataclasses.replace(bands, **{f"{name}_band": float(match[2])})
+        fair = solve_fair(problem, looser)
+        assert f"{total_value(problem, fair.plan):,.0f}" == match[3]
+        # And hardly less would have been.
+        near = dataclasses.replace(bands, **{f"{name}_band": float(match[2]) - 0.03})
+        with pytest.raises(InfeasiblePlan):
+            solve_fair(problem, near)
 
 
 def test_a_curve_has_two_ends() -> None:

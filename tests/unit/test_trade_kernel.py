@@ -50,6 +50,7 @@ def cases(draw: st.DrawFn) -> Case:
             of_group + rng.integers(0, 3, n_groups),
             low,
             low + rng.integers(0, 8, n_reps) / 16,
+            rng.integers(1, 5, n_reps).astype(np.float64),
             bool(rng.random() < 0.5),
         ),
         rep_of=rep_of,
@@ -68,7 +69,8 @@ def outside(case: Case, rep_of: IntArray) -> float:
     )
     total = of_rep.sum()
     above = np.maximum(of_rep - case.rules.share_high * total, 0)
-    return float((above + np.maximum(case.rules.share_low * total - of_rep, 0)).sum())
+    below = np.maximum(case.rules.share_low * total - of_rep, 0)
+    return float(case.rules.dear @ (above + below))
 
 
 def score(case: Case, rep_of: IntArray) -> float:
