@@ -16,7 +16,7 @@ agediff, goal_w, goal_m); without, evenings are made up, with reps who differ an
 who fit.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     asked = options(__doc__ or "", argv)
     n_seeds = QUICK_SEEDS if asked.quick else N_SEEDS
     pairs = _made() if asked.data is None else pd.read_csv(asked.data / FILE)
-    sides = [_as_leads(pairs, "w", "m"), _as_leads(pairs, "m", "w")]
+    sides = [as_leads(pairs, "w", "m"), as_leads(pairs, "m", "w")]
     found = [
         one for seed in range(n_seeds) for side in sides for one in _scored(side, seed)
     ]
@@ -100,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 HEADLINE = ("pair model", "slack")
 
 
-def _as_leads(pairs: pd.DataFrame, lead: str, rep: str) -> pd.DataFrame:
+def as_leads(pairs: pd.DataFrame, lead: str, rep: str) -> pd.DataFrame:
     """One row per pair in our words, one side as leads."""
     sign = 1.0 if lead == "w" else -1.0
     return pd.DataFrame(
@@ -118,16 +118,32 @@ def _as_leads(pairs: pd.DataFrame, lead: str, rep: str) -> pd.DataFrame:
     )
 
 
-def _scored(pairs: pd.DataFrame, seed: int) -> list[Mapping[str, object]]:
-    """Outcomes of every model's assignment of both halves, by evening."""
+def scored_halves(pairs: pd.DataFrame, seed: int) -> list[pd.DataFrame]:
+    """Both halves with what the pair model, taught by the other, says: column p."""
+    halves = []
+    for past, new in _taught(pairs, seed):
+        halves.append(new.assign(p=_pair_model(past, new)))
+    return halves
+
+
+def _taught(
+    pairs: pd.DataFrame, seed: int
+) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Each half to learn from with the half to be shared out, both rated."""
     rng = np.random.default_rng(seed)
     half = _halves(pairs["lead"], rng)
-    found: list[Mapping[str, object]] = []
     for learnt in (0, 1):
         past, new = pairs[half == learnt], pairs[half != learnt].copy()
         past = past.iloc[rng.permutation(len(past))].reset_index(drop=True)
         past["rep_rating"] = _cross_rated(past, rng)
         new["rep_rating"] = _ratings(past, new)
+        yield past, new
+
+
+def _scored(pairs: pd.DataFrame, seed: int) -> list[Mapping[str, object]]:
+    """Outcomes of every model's assignment of both halves, by evening."""
+    found: list[Mapping[str, object]] = []
+    for past, new in _taught(pairs, seed):
         for model, score in MODELS.items():
             new["p"] = score(past, new)
             for wave, evening in new.groupby("wave"):

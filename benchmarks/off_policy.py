@@ -2,19 +2,31 @@
 
 Leads of a demo market with the true chance of every pair. In each run some leads are
 drawn from all, the lottery draws an eligible rep for each with its propensity, and the
-true chance decides what comes of it. The evaluation policy gives each lead to the rep
-that a flawed model likes best; its true value over all leads is known. A run counts
-where the 95 % interval covers it. The naive figure, what the flawed model believes of
-the pairs it picked, stands beside: it never pays for what the model overrates.
+true chance decides what comes of it. One evaluation policy gives each lead to the rep
+that a flawed model likes best; the other shares out windows of leads as wholes, by the
+best plan under equal slots, as ``rightrep compare`` replays them. What they truly earn
+over all leads is known. A run counts where the 95 % interval covers it. The naive
+figure, what the flawed model believes of the pairs it picked, stands beside: it never
+pays for what the model overrates.
+
+``--data FOLDER`` gives the evenings of ``benchmarks.exact_pairs``: real people of whom
+everyone met everyone, so the outcome of every pair is known, not only its chance. A
+model learns from half of each evening's leads; the other half is shared out, an evening
+being one window, and the lottery is drawn on it again and again, for every seed and
+both sides.
 """
 
 import dataclasses
 import sys
 from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from benchmarks import exact_pairs
 from benchmarks.common import Figure, Row, options, publish
 from experiments.off_policy import (
     Estimate,
@@ -26,9 +38,14 @@ from experiments.off_policy import (
     linear_in,
     snips,
 )
+from experiments.replay import CERTAIN, Logged, equal_slots, replay
 from experiments.simulate import MarketSettings, batch, simulate
+from optimizer.policies import optimal
+from optimizer.problem import Problem
 
 POOL, REPS = 10_000, 12
+WINDOW = 20
+"""Leads of a market that are shared out together."""
 SAMPLE, QUICK_SAMPLE = 4_000, 2_000
 RUNS, QUICK_RUNS = 1_000, 200
 FLAW = 0.5
@@ -45,16 +62,46 @@ class World:
     """What is true of every lead with every rep.
 
     Attributes:
-        p_win: True chances; float64 (n_leads, n_reps).
+        p_win: True chances, or outcomes; float64 (n_leads, n_reps).
         money: Money if won; float64 (n_leads,).
         eligible: Whom the lottery may draw; bool (n_leads, n_reps).
         model: The flawed model's chances; float64 (n_leads, n_reps).
+        window: Window of each lead; int64 (n_leads,), ascending.
     """
 
     p_win: FloatArray
     money: FloatArray
     eligible: NDArray[np.bool_]
     model: FloatArray
+    window: NDArray[np.int64]
+
+    @property
+    def alone(self) -> FloatArray:
+        """Each lead to whom the model likes best; float64 (n_leads, n_reps)."""
+        return best_of(self.model, self.eligible)
+
+    @property
+    def in_windows(self) -> FloatArray:
+        """The best plan of each window under equal slots; the same shape."""
+        logged = Logged(
+            rep=np.argmax(self.eligible, axis=1),
+            propensity=1.0 / self.eligible.sum(axis=1),
+            drawable=self.eligible,
+            won=np.zeros(self.money.size, np.bool_),
+            worth=self.money,
+            p_convert=self.model * self.eligible,
+            window=self.window,
+            unit=np.arange(self.money.size),
+        )
+
+        def choose(rows: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+            eligible = self.eligible[rows]
+            slots = equal_slots(eligible)
+            value = self.model[rows] * self.money[rows, None]
+            none = np.zeros(slots.size, np.int64)
+            return optimal(Problem(value, eligible, slots, none, seed=seed)).rep_of
+
+        return replay(logged, choose, n_plans=CERTAIN)
 
 
 Estimator = Callable[[Lottery, FloatArray, FloatArray], Estimate]
@@ -64,11 +111,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Draw the lottery again and again, and count how often the truth is covered."""
     asked = options(__doc__ or "", argv, repetitions=1, quick_repetitions=1)
     runs, sample = (QUICK_RUNS, QUICK_SAMPLE) if asked.quick else (RUNS, SAMPLE)
-    world = _world()
+    worlds = _worlds(asked.data, quick=asked.quick)
     rows = [
         row
-        for reward, unit in (("conversions", False), ("money", True))
-        for row in _compare(world, runs, sample, reward, in_money=unit)
+        for shared in ("alone", "in windows")
+        for in_money in ((False, True) if asked.data is None else (False,))
+        for row in _compare(worlds, runs, sample, shared, in_money=in_money)
     ]
     judged = [row for row in rows if row["held to the bar"]]
     worst = max(judged, key=lambda row: abs(_number(row["covered"]) - 0.95))
@@ -83,7 +131,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             FEWEST - slack <= _number(row["covered"]) <= MOST + slack for row in judged
         ),
         rows=rows,
-        title=f"{runs:,} lotteries of {sample:,} leads among {REPS} reps",
+        title=(
+            f"{runs:,} lotteries of {sample:,} leads among "
+            + (f"{REPS} reps" if asked.data is None else "real people who all met")
+        ),
         notes=(
             "Covered: share of the runs whose 95 % interval holds the truth; to be "
             f"from {FEWEST} to {MOST}.",
@@ -96,7 +147,40 @@ def main(argv: Sequence[str] | None = None) -> int:
     return publish(figure, quick=asked.quick)
 
 
-def _world() -> World:
+def _worlds(data: Path | None, *, quick: bool) -> list[World]:
+    if data is None:
+        return [_market()]
+    pairs = pd.read_csv(data / exact_pairs.FILE)
+    seeds = exact_pairs.QUICK_SEEDS if quick else exact_pairs.N_SEEDS
+    return [_evenings(pairs, seed) for seed in range(seeds)]
+
+
+def _evenings(pairs: pd.DataFrame, seed: int) -> World:
+    """Both sides as leads, both halves shared out by what the other taught."""
+    parts = [
+        new
+        for lead, rep in (("w", "m"), ("m", "w"))
+        for new in exact_pairs.scored_halves(
+            exact_pairs.as_leads(pairs, lead, rep), seed
+        )
+    ]
+    new = pd.concat(
+        [part.assign(part=k) for k, part in enumerate(parts)], ignore_index=True
+    )
+    window, _ = pd.factorize(new["part"] * 1_000 + new["wave"], sort=True)
+    lead, _ = pd.factorize(window * 1_000_000 + new["lead"], sort=True)
+    # A rep is somebody's place at the table that evening: columns are shared.
+    place = new.groupby([window, "lead"])["rep"].rank(method="first").astype(int) - 1
+    shape = int(lead.max()) + 1, int(place.max()) + 1
+    won, model = np.zeros(shape), np.zeros(shape)
+    met = np.zeros(shape, dtype=np.bool_)
+    won[lead, place], model[lead, place], met[lead, place] = new["won"], new["p"], True
+    evening = np.zeros(shape[0], dtype=np.int64)
+    evening[lead] = window
+    return World(won, np.ones(shape[0]), met, model, evening)
+
+
+def _market() -> World:
     market = simulate(MarketSettings(n_leads=round(POOL * 1.1), n_reps=REPS))
     drawn = batch(market, POOL, REPS)
     some = drawn.eligible.any(axis=1)
@@ -104,39 +188,72 @@ def _world() -> World:
     rng = np.random.default_rng(5)
     odds = np.log(p_win / (1.0 - p_win)) + rng.normal(0.0, FLAW, p_win.shape)
     return World(
-        p_win, drawn.deal_value[some], drawn.eligible[some], 1 / (1 + np.exp(-odds))
+        p_win,
+        drawn.deal_value[some],
+        drawn.eligible[some],
+        1 / (1 + np.exp(-odds)),
+        np.arange(len(p_win)) // WINDOW,
     )
 
 
 def _compare(
-    world: World, runs: int, sample: int, reward: str, *, in_money: bool
+    worlds: Sequence[World], runs: int, sample: int, shared: str, *, in_money: bool
 ) -> list[Row]:
-    """One row per estimator, then the naive figure."""
-    worth = world.money if in_money else np.ones(world.money.size)
-    policy = best_of(world.model, world.eligible)
-    truth = float(((policy * world.p_win).sum(axis=1) * worth).mean())
-    found: dict[str, list[Estimate]] = {name: [] for name in _ESTIMATORS}
+    """One row per estimator, then the naive figure; the worlds take turns."""
+    known = [_Known.of(world, shared, in_money=in_money) for world in worlds]
+    found: dict[str, list[tuple[Estimate, float]]] = {name: [] for name in _ESTIMATORS}
     rng = np.random.default_rng(11)
-    for _ in range(runs):
-        leads = rng.integers(0, worth.size, sample)
-        lottery = _draw(world, leads, worth, rng)
-        believed = world.model[leads] * worth[leads, None]
+    for run in range(runs):
+        one = known[run % len(known)]
+        leads = rng.integers(0, one.worth.size, sample)
+        lottery = _draw(one.world, leads, one.worth, rng)
+        believed = one.world.model[leads] * one.worth[leads, None]
         for name, estimate in _ESTIMATORS.items():
-            found[name].append(estimate(lottery, policy[leads], believed))
-    believed = (policy * world.model).sum(axis=1) * worth
+            made = estimate(lottery, one.policy[leads], believed)
+            found[name].append((made, one.truth))
+    naive = np.mean([one.believed / one.truth for one in known])
+    common: Row = {
+        "shared out": shared,
+        "reward": "money" if in_money else "conversions",
+    }
     return [
-        *(_row(reward, name, every, truth) for name, every in found.items()),
+        *({**common, **_row(name, every)} for name, every in found.items()),
         {
-            "reward": reward,
+            **common,
             "estimator": "naive",
             "covered": None,
             "held to the bar": False,
-            "off the truth (%)": round(100 * (float(believed.mean()) / truth - 1), 2),
+            "off the truth (%)": round(100 * (float(naive) - 1), 2),
             "half interval (%)": None,
             "effective sample": None,
             "overlap": None,
         },
     ]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Known:
+    """A world, a policy in it, and what that is worth."""
+
+    world: World
+    policy: FloatArray
+    worth: FloatArray
+
+    @classmethod
+    def of(cls, world: World, shared: str, *, in_money: bool) -> "_Known":
+        policy = world.alone if shared == "alone" else world.in_windows
+        worth = world.money if in_money else np.ones(world.money.size)
+        return cls(world, policy, worth)
+
+    @cached_property
+    def truth(self) -> float:
+        """True reward per lead."""
+        return float(((self.policy * self.world.p_win).sum(axis=1) * self.worth).mean())
+
+    @cached_property
+    def believed(self) -> float:
+        """What the model expects of the same choices."""
+        return float(((self.policy * self.world.model).sum(axis=1) * self.worth).mean())
 
 
 def _draw(
@@ -175,19 +292,20 @@ _ESTIMATORS: dict[str, Estimator] = {
 }
 
 
-def _row(reward: str, name: str, every: Sequence[Estimate], truth: float) -> Row:
-    covered = [one.low <= truth <= one.high for one in every]
-    values = np.array([one.value for one in every])
-    halves = np.array([(one.high - one.low) / 2 for one in every])
+def _row(name: str, every: Sequence[tuple[Estimate, float]]) -> Row:
+    covered = [one.low <= truth <= one.high for one, truth in every]
+    off = np.array([one.value / truth - 1 for one, truth in every])
+    halves = np.array([(one.high - one.low) / 2 / truth for one, truth in every])
     return {
-        "reward": reward,
         "estimator": name,
         "covered": float(np.mean(covered)),
         "held to the bar": name != _CLIPPED,
-        "off the truth (%)": round(100 * (float(values.mean()) / truth - 1), 2),
-        "half interval (%)": round(100 * float(halves.mean()) / truth, 1),
-        "effective sample": round(float(np.mean([one.effective_n for one in every]))),
-        "overlap": float(np.mean([one.overlap for one in every])),
+        "off the truth (%)": round(100 * float(off.mean()), 2),
+        "half interval (%)": round(100 * float(halves.mean()), 1),
+        "effective sample": round(
+            float(np.mean([one.effective_n for one, _ in every]))
+        ),
+        "overlap": float(np.mean([one.overlap for one, _ in every])),
     }
 
 

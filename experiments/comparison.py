@@ -137,7 +137,9 @@ class Comparison:
             "notes": list(self.notes),
             "sides": sides,
         }
-        return orjson.dumps(told, option=orjson.OPT_INDENT_2)
+        return orjson.dumps(
+            told, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY
+        )
 
     def as_csv(self) -> str:
         """One row per side, one column per figure."""

@@ -117,6 +117,8 @@ def test_history_says_that_the_optimum_earns_more_than_the_control(
     )
     assert number(past, "optimal", "overlap") == 1.0
     assert past.facts["n_decisions"] <= past.facts["n_drawn"]
+    told = {side["name"]: side for side in json.loads(past.as_json())["sides"]}
+    assert told["optimal"][wins] == number(past, "optimal", wins)
 
 
 def test_a_rule_set_that_names_one_policy_earns_what_the_policy_earns(
