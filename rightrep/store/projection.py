@@ -326,7 +326,10 @@ def rebuild_projection(session: WriteSession) -> None:
 
 def _add_states(session: WriteSession, states: Sequence[tuple[LeadId, Owned]]) -> None:
     """States of leads that are locked and to which nothing ever happened."""
-    rows = [{"lead_id": lead_id, **state._asdict()} for lead_id, state in states]
+    rows = [
+        {"lead_id": lead_id, **dict(zip(_KEPT, state, strict=False))}
+        for lead_id, state in states
+    ]
     add_made(session, ownership, rows)
 
 
