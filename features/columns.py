@@ -131,6 +131,22 @@ class Affinity:
             self.exception_value[its],
         )
 
+    def of_leads(self, leads: IntArray) -> "Affinity":
+        """The pair columns of some leads, each at most once."""
+        place = np.full(len(self.segment), -1, dtype=np.int64)
+        place[leads] = np.arange(leads.size)
+        row = place[self.exception_lead]
+        its = np.flatnonzero(row >= 0)
+        its = its[np.argsort(row[its], kind="stable")]
+        return Affinity(
+            self.segment[leads],
+            self.tables,
+            row[its],
+            self.exception_rep[its],
+            self.exception_column[its],
+            self.exception_value[its],
+        )
+
     @classmethod
     def empty(cls, n_leads: int) -> "Affinity":
         """No pair columns at all."""

@@ -60,6 +60,18 @@ class Batch:
             deal_value_stated=self.deal_value_stated[one],
         )
 
+    def of_leads(self, leads: IntArray) -> "Batch":
+        """Some leads of the batch, each at most once, with all reps."""
+        return Batch(
+            lead_ids=[self.lead_ids[i] for i in leads.tolist()],
+            rep_ids=self.rep_ids,
+            leads=self.leads[leads],
+            reps=self.reps,
+            affinity=self.affinity.of_leads(leads),
+            deal_value=self.deal_value[leads],
+            deal_value_stated=self.deal_value_stated[leads],
+        )
+
 
 def contract_of(recipe: Recipe) -> Contract:
     """The columns of a recipe: lead, rep, pair."""

@@ -40,6 +40,8 @@ class Exclusion(IntEnum):
     COOL_DOWN = 11
     MONTH_LIMIT = 12
     NOT_A_CANDIDATE = 13
+    ARM_LIMIT = 14
+    HAD_TURN = 15
 
 
 SENTENCES = {
@@ -57,6 +59,8 @@ SENTENCES = {
     Exclusion.COOL_DOWN: "Owned this lead before and is cooling down.",
     Exclusion.MONTH_LIMIT: "Got as many leads this month as allowed.",
     Exclusion.NOT_A_CANDIDATE: "Is no candidate of the rule that matched.",
+    Exclusion.ARM_LIMIT: "Has no slot left for this arm of the experiment today.",
+    Exclusion.HAD_TURN: "Had their turn in this cycle of the lot.",
 }
 
 

@@ -7,7 +7,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from rightrep.domain.routing import routing_of_arm
 from rightrep.errors import InvalidInput
+
+AS_RULED = "rules"
+"""Policy of an arm whose leads are shared out as if there were no experiment."""
+CONTROL, TREATMENT = "control", "treatment"
+LOT = "round_robin_lot"
+"""Policy of every control."""
 
 
 class UnitKind(StrEnum):
@@ -24,8 +31,8 @@ class Arm:
 
     Attributes:
         arm: Its name: "control", "treatment".
-        policy: Name of the policy.
-        parameters: What the policy is called with; JSON.
+        policy: Name of the policy; ``AS_RULED`` for whatever the rules say.
+        parameters: Routing settings of its own, of ``routing.OF_ARMS``; JSON.
         share: Part of the units it gets, in (0, 1].
     """
 
@@ -53,8 +60,9 @@ class Experiment:
         standing: Whether it runs beside any other: a holdout.
 
     Raises:
-        InvalidInput: Fewer than two arms, two of one name, or shares that do not add
-            up to 1.
+        InvalidInput: Fewer than two arms, two of one name, shares that do not add up to
+            1, a parameter that no arm can have, or slices of time that do not flip
+            between two equal arms.
     """
 
     experiment: str
@@ -78,6 +86,14 @@ class Experiment:
                 "The arms' shares are not positive or do not add up to 1.",
                 field="arms",
             )
+        if self.unit_kind is UnitKind.TIME_SLICE and shares != [0.5, 0.5]:
+            raise InvalidInput(
+                "Slices of time flip between two arms of equal shares.",
+                field="arms",
+                remedy="Give two arms a share of 0.5 each.",
+            )
+        for arm in self.arms:
+            routing_of_arm({}, arm.parameters)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,8 +14,12 @@ from rightrep.errors import InvalidInput
 SETTING = "routing"
 """Name of these settings among ``Tenant.settings``."""
 
+OF_ARMS = frozenset({"exploration_share", "objective", "min_candidates", "fairness"})
+"""Settings that an arm of an experiment may have of its own."""
+
 _NUMBERS = (
     ("exploration_share", 0.0, 1.0),
+    ("holdout_share", 0.0, 0.5),
     ("price_hours", 1 / 60, 24.0 * 366),
     ("price_refresh_minutes", 0.0, 60.0 * 24 * 366),
     ("waiting_gain", 0.0, 1e3),
@@ -42,6 +46,7 @@ class Routing:
         objective: What a plan adds up.
         exploration_share: Leads given by a logged lottery; in [0, 1].
         lottery_salt: Salt of the hash that picks them.
+        holdout_share: Leads kept on the control for good; in [0, 0.5].
         min_candidates: Fewer eligible reps than this, and the fallback policy answers.
         price_hours: Hours of the window that a plan's prices are for; positive.
         price_refresh_minutes: Minutes after which the prices are solved again; three
@@ -63,6 +68,7 @@ class Routing:
     objective: Objective = Objective.VALUE
     exploration_share: float = 0.0
     lottery_salt: str = ""
+    holdout_share: float = 0.0
     min_candidates: int = 2
     price_hours: float = 24.0
     price_refresh_minutes: float = 60.0
@@ -117,6 +123,22 @@ class Routing:
         if "objective" in given:
             given["objective"] = _objective(given["objective"])
         return cls(**given, eligibility=EligibilityRules(**rules), fairness=fairness)
+
+
+def routing_of_arm(
+    settings: Mapping[str, Any], parameters: Mapping[str, Any]
+) -> Routing:
+    """How an arm of an experiment shares its leads out.
+
+    Args:
+        settings: The tenant's settings.
+        parameters: The arm's own, in place of the tenant's.
+
+    Raises:
+        InvalidInput: An arm cannot have such a parameter, or its value makes no sense.
+    """
+    own = require_known(parameters, set(OF_ARMS), "parameters")
+    return Routing.of({SETTING: {**settings.get(SETTING, {}), **own}})
 
 
 def _require_rules(given: Mapping[str, Any]) -> None:

@@ -20,9 +20,6 @@ from rightrep.domain.lottery import lottery_draw
 
 IntArray = NDArray[np.int64]
 
-UNLIMITED = 1 << 40
-"""Slots of a rep without a limit."""
-
 
 def split_slots(
     slots: IntArray, shares: Sequence[float], keys: Sequence[str], *, salt: str

@@ -16,7 +16,8 @@ from sqlalchemy import Insert, bindparam, func, select
 
 from rightrep.domain.decision import Decision
 from rightrep.domain.ids import RepId
-from rightrep.domain.slots import UNLIMITED, ArmKey, IntArray, SlotSplit
+from rightrep.domain.roster import UNLIMITED
+from rightrep.domain.slots import ArmKey, IntArray, SlotSplit
 from rightrep.store.exclusions import Exclusions
 from rightrep.store.guard import of_tenant
 from rightrep.store.schema_arms import arm_days, arm_reps

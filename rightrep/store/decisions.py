@@ -5,7 +5,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from sqlalchemy import RowMapping, bindparam, func, select, tuple_
 
 from rightrep.domain.decision import Cause, Decision, RunnerUp
 from rightrep.domain.ids import DecisionId, LeadId, RepId
+from rightrep.domain.slots import ArmKey
 from rightrep.errors import InvalidInput, NotFound
 from rightrep.store.exclusions import (
     Exclusions,
@@ -203,12 +204,22 @@ def candidates_of(
     }
 
 
-def given_since(session: ReadSession, since: datetime) -> dict[RepId, int]:
+def given_since(
+    session: ReadSession, since: datetime, *, arm: ArmKey | None = None
+) -> dict[RepId, int]:
     """Leads decided for each rep later than an instant.
 
     Imported decisions are left out, and those about work orders.
+
+    Args:
+        session: Where to read.
+        since: The instant.
+        arm: Only what this arm of an experiment gave.
     """
-    rows = session.execute(_GIVEN, {"since": since})
+    query, asked = _GIVEN, {"since": since}
+    if arm is not None:
+        query, asked = _GIVEN_BY_ARM, {**asked, **asdict(arm)}
+    rows = session.execute(query, asked)
     return {RepId(row.rep_id): int(row.given) for row in rows}
 
 
@@ -304,6 +315,10 @@ _GIVEN = (
         only_leads(decisions.c.lead_id),
     )
     .group_by(decisions.c.rep_id)
+)
+_GIVEN_BY_ARM = _GIVEN.where(
+    decisions.c.experiment == bindparam("experiment"),
+    decisions.c.arm == bindparam("arm"),
 )
 _ONE = select(decisions).where(
     of_tenant(decisions), decisions.c.decision_id == bindparam("decision_id")

@@ -29,5 +29,6 @@ def routing(
             in_force = routing_in_force(session)
     else:
         with context.store.write(tenant_id) as session:
-            in_force = set_routing(session, given)
+            at = context.clock.now()
+            in_force = set_routing(session, given, at=at, actor="cli")
     typer.echo(orjson.dumps(in_force, option=orjson.OPT_INDENT_2).decode())

@@ -57,6 +57,8 @@ class NextOut(BaseModel):
     reason: str | None = Field(description="Why nobody gets it.")
     rule_set: int | None = Field(description="Version of the rules that decided.")
     rule: str | None = Field(description="The rule that matched.")
+    experiment: str | None = Field(description="The experiment that decided.")
+    arm: str | None = Field(description="The lead's arm in it.")
     runner_ups: list[RunnerUpOut]
     excluded: list[ExcludedOut]
 
@@ -115,7 +117,20 @@ class LineOut(BaseModel):
     p_convert: float | None
     value: float | None
     shadow_price: float | None
+    propensity: float | None
+    policy: str | None = Field(description="What chose; null: the plan's own.")
+    experiment: str | None
+    arm: str | None
     decision_id: str | None
+
+
+class ArmOut(BaseModel):
+    """What a plan means for one arm of an experiment."""
+
+    leads: int
+    assigned: int
+    slots: int = Field(description="Slots that the arm could give.")
+    fallback: str | None = Field(description="Why the fallback policy answered.")
 
 
 class FairnessOut(BaseModel):
@@ -171,6 +186,9 @@ class PlanOut(BaseModel):
     fairness: FairnessOut | None = Field(description="Null where none was asked for.")
     trade_off: TradeOffOut | None = Field(
         description="Null until a job after the plan has worked it out."
+    )
+    arms: dict[str, ArmOut] = Field(
+        description="By experiment/arm; empty where no experiment decided."
     )
     states: dict[LineState, int]
     reps: list[PlanRepOut]
@@ -262,7 +280,7 @@ def get_plan(
     header = plans.read_plan(session, plan_id)
     limit = max(1, min(limit, 1_000))
     problem = dict(header.problem)
-    fairness = problem.pop("fairness", None)
+    fairness, arms = problem.pop("fairness", None), problem.pop("arms", {})
     trade_off = problem.pop(TRADE_OFF, None)
     lines = plans.read_lines(session, plan_id, after=after, limit=limit).to_pylist()
     return PlanOut(
@@ -279,6 +297,7 @@ def get_plan(
         problem=problem,
         fairness=None if fairness is None else FairnessOut(**fairness),
         trade_off=None if trade_off is None else TradeOffOut(**trade_off),
+        arms={name: ArmOut(**figures) for name, figures in arms.items()},
         states=plans.count_lines(session, plan_id),
         reps=[
             PlanRepOut(
@@ -340,7 +359,7 @@ def _next_out(
     *,
     assigned: bool = False,
 ) -> NextOut:
-    situation = proposal.situation
+    situation, arm = proposal.situation, proposal.arm_key
     told = decision
     if told is None and not assigned and proposal.reason is None:
         told = proposal.decision(proposal.ranking[0], at=situation.at, actor="dry_run")
@@ -364,6 +383,8 @@ def _next_out(
         reason=reason,
         rule_set=proposal.rule_set,
         rule=proposal.rule,
+        experiment=None if arm is None else arm.experiment,
+        arm=None if arm is None else arm.arm,
         runner_ups=[] if told is None else [RunnerUpOut.of(r) for r in told.runner_ups],
         excluded=excluded_out(proposal.excluded()),
     )

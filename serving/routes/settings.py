@@ -53,7 +53,9 @@ def put_routing(body: RoutingIn, call: Writing) -> Response:
     """Share leads out like this from now on, instead of as before."""
 
     def work(session: WriteSession) -> RoutingOut:
-        return RoutingOut(routing=set_routing(session, body.routing))
+        at, actor = call.clock.now(), call.principal.key_id
+        in_force = set_routing(session, body.routing, at=at, actor=actor)
+        return RoutingOut(routing=in_force)
 
     return call.once(work)
 

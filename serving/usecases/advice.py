@@ -89,6 +89,16 @@ class Scores(Chances):
             columns=self.columns.of_lead(lead),
         )
 
+    def of_leads(self, leads: NDArray[np.int64]) -> "Scores":
+        """What it says about some of the leads, each at most once."""
+        return replace(
+            self,
+            p_convert=self.p_convert[leads],
+            quality=self.quality[leads],
+            deal_value_minor=self.deal_value_minor[leads],
+            columns=self.columns.of_leads(leads),
+        )
+
     def feature_rows(
         self, lead: NDArray[np.int64], rep: NDArray[np.int64]
     ) -> Float32Array:

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from optimizer.online import draw_lottery
 from optimizer.optimum import solve
 from optimizer.over_time import left_over
-from optimizer.policies import POLICIES
+from optimizer.policies import POLICIES, look_at_turns
 from optimizer.problem import (
     UNASSIGNED,
     BoolArray,
@@ -20,6 +21,7 @@ from optimizer.problem import (
 )
 from optimizer.verify import total_value
 from rightrep.domain.decision import RunnerUp
+from rightrep.domain.experiment import LOT
 from rightrep.domain.lottery import enters_lottery
 from rightrep.errors import InvalidInput, SolverStopped
 from serving.usecases.advice import Chances, Scores
@@ -62,6 +64,8 @@ class Chosen:
         fair: What fairness made of it; None where it was not asked for, or another
             policy than the optimal one answered.
         ruling: What the rules say, or None.
+        turns: What lots in turn saw at each draw, as ``policies.look_at_turns`` tells;
+            uint8 (n_leads, n_reps). None where the batch is no arm's.
     """
 
     problem: Problem
@@ -74,6 +78,7 @@ class Chosen:
     weight: FloatArray
     fair: FairAnswer | None = None
     ruling: Ruling | None = None
+    turns: NDArray[np.uint8] | None = None
 
     @property
     def gap(self) -> float | None:
@@ -158,6 +163,7 @@ def choose_batch(
         weight=weight,
         fair=answer,
         ruling=ruling,
+        turns=sharing.turns,
     )
 
 
@@ -180,6 +186,7 @@ class _Sharing:
         self.optimal: _Optimal | None = None
         self.fallback: str | None = None
         self.rest = wanted
+        self.turns: NDArray[np.uint8] | None = None
 
     def share(self, rest: Problem, group: Group, past: Past | None) -> None:
         """Share out the leads of a group, and leave the others.
@@ -194,7 +201,8 @@ class _Sharing:
             before = _load(rest) - _load(self._wanted)
             seen = as_seen(rest, group, past, self._slots, before=before)
         kept = kept_first(seen, group)[0]
-        solved, name = self._solve(rest_of(seen, kept), group.policy)
+        left = rest_of(seen, kept)
+        solved, name = self._solve(left, group.policy)
         here = merged(kept, solved)
         by_policy = name or group.told
         for i in np.flatnonzero(group.leads).tolist():
@@ -207,6 +215,14 @@ class _Sharing:
             ]
         self.plan = merged(self.plan, here)
         self.rest = left_over(rest, here)
+        if name == LOT and rest.had_turn is not None:
+            self._note_turns(left, solved)
+
+    def _note_turns(self, left: Problem, solved: Plan) -> None:
+        """Keep what a lot in turn saw, and where its cycle stands."""
+        seen, had_turn = look_at_turns(left, solved)
+        self.turns = seen if self.turns is None else np.maximum(self.turns, seen)
+        self.rest = replace(self.rest, had_turn=had_turn)
 
     def _solve(self, left: Problem, policy: str | None) -> tuple[Plan, str | None]:
         """The plan of a policy, or of the fallback, and which of them it was."""

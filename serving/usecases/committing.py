@@ -1,7 +1,8 @@
 """Acting on a plan: every lead that still can be given; the others come back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,9 @@ from rightrep.store import outbox, plans
 from rightrep.store.capacity import Limits, Returned, take_leads
 from rightrep.store.exclusions import Exclusions
 from rightrep.store.session import WriteSession
-from serving.usecases.choosing import LOTTERY
+from serving.usecases.arm_commits import drawn_codes, in_other_arms
+from serving.usecases.arms import arms_in_force
+from serving.usecases.choosing import FALLBACK, LOTTERY
 from serving.usecases.ruling import LeadScorer, ruled
 from serving.usecases.situation import read_situation
 from serving.usecases.win_rates import WinRateBook
@@ -65,8 +68,9 @@ def commit_plan(
     lines = plans.read_lines(session, plan_id, state=LineState.PREVIEWED)
     book = WinRateBook()
     for start in range(0, lines.num_rows, _CHUNK):
-        made = _decisions(lines.slice(start, _CHUNK), header, at=at, actor=actor)
-        settled = _carry_out(session, made, book, scored, at=at)
+        some = lines.slice(start, _CHUNK)
+        made = _decisions(some, header, at=at, actor=actor)
+        settled = _carry_out(session, made, header, some, book, scored, at=at)
         lost = [line for line in settled if line.state is not LineState.COMMITTED]
         if lost and atomic:
             raise Conflict(
@@ -101,7 +105,7 @@ def _decisions(
             value=line["value"],
             shadow_price=line["shadow_price"],
             model_version=header.model_version,
-            fallback=header.fallback,
+            fallback=header.fallback if _is_fallback(line) else None,
             columns_version=header.columns_version,
             feature_row=None
             if line["feature_row"] is None
@@ -112,9 +116,19 @@ def _decisions(
     ]
 
 
+def _is_fallback(line: Mapping[str, Any]) -> bool:
+    """Whether a plan's fallback, if there was one, is about this line.
+
+    Beside a fallback in one arm the others have their own policies.
+    """
+    return line["arm"] is None or line["policy"] == FALLBACK
+
+
 def _carry_out(
     session: WriteSession,
     made: Sequence[Decision],
+    header: StoredPlan,
+    lines: pa.Table,
     book: WinRateBook,
     scored: LeadScorer,
     *,
@@ -122,8 +136,11 @@ def _carry_out(
 ) -> list[SettledLine]:
     """Give the leads that still can be given, and say what became of each.
 
-    They are given by the rule set of the plan, be another one in force by now.
+    They are given by the rule set of the plan, be another one in force by now; and by
+    their arms, within the slots that these still have.
     """
+    in_force = arms_in_force(session)
+    elsewhere = set() if in_force is None else in_other_arms(session, made)
     situation = read_situation(session, [d.lead_id for d in made], at=at)
     if made[0].rule_set is not None:
         version = made[0].rule_set
@@ -135,18 +152,21 @@ def _carry_out(
     for decision in made:
         i, j = row.get(decision.lead_id), column.get(decision.rep_id)
         gone = i is None or j is None or int(situation.codes[i, j]) not in _FOR_TAKING
+        gone = gone or decision.lead_id in elsewhere
         (barred if gone else stands).append(decision)
     limits = {
         entry.rep_id: Limits.of(entry.attributes, situation.counted)
         for entry in situation.roster
     }
     codes = situation.codes[[row[decision.lead_id] for decision in stands]]
+    codes = drawn_codes(session, header, lines, stands, situation.rep_ids, codes)
     returned = take_leads(
         session,
         stands,
         limits=limits,
         local_day=local_day(at, situation.tenant.time_zone),
         exclusions=Exclusions(situation.rep_ids, codes),
+        split=None if in_force is None else in_force.split,
     )
     outbox.emit_all(session, _assigned(stands, returned, at), at=at)
     excluded = [

@@ -42,7 +42,8 @@ class FairTerms:
     Attributes:
         rules: What was set.
         load: Leads each rep was given in the window before; int64 (n_reps,).
-        promised: Leads still owed to each rep in the window; int64 (n_reps,).
+        owed: Leads promised to each rep in the window, given or not; int64 (n_reps,).
+        promised: Those of them still to be given; int64 (n_reps,).
         group: Team of each rep, as its place in ``teams``; int64 (n_reps,).
         teams: Names of the teams; None is no team.
         names: What the CRM calls each rep, else our id.
@@ -50,6 +51,7 @@ class FairTerms:
 
     rules: FairnessRules
     load: IntArray
+    owed: IntArray
     promised: IntArray
     group: IntArray
     teams: Sequence[str | None]
@@ -65,6 +67,16 @@ class FairTerms:
             group_band=rules.group_band,
             dial=rules.dial,
         )
+
+    def of_arm(self, owed: IntArray, given: IntArray) -> "FairTerms":
+        """The same for one arm of an experiment, which counts its own leads only.
+
+        Args:
+            owed: The arm's part of what is promised; int64 (n_reps,).
+            given: Leads it gave each rep in the window; int64 (n_reps,).
+        """
+        left = np.maximum(owed - given, 0)
+        return replace(self, load=given, owed=owed, promised=left)
 
     def on(self, problem: Problem) -> Problem:
         """The problem with the window's loads, the teams and the floors."""
@@ -123,6 +135,11 @@ class FairAnswer:
         }
 
 
+def window(rules: FairnessRules) -> timedelta:
+    """How long before today the window's first day is."""
+    return timedelta(days=rules.window_days - 1)
+
+
 def read_terms(session: ReadSession, situation: Situation) -> FairTerms | None:
     """The tenant's fairness rules on this situation; None where nothing is asked for.
 
@@ -137,16 +154,17 @@ def read_terms(session: ReadSession, situation: Situation) -> FairTerms | None:
     if situation.kind is LeadKind.TICKET:
         return None
     today = local_day(situation.at, situation.tenant.time_zone)
-    first = today - timedelta(days=rules.window_days - 1)
+    first = today - window(rules)
     given = reps.taken_since(session, first, only=LeadKind.LEAD)
     load = np.array([given.get(rep, 0) for rep in situation.rep_ids], dtype=np.int64)
-    promised = _promised(session, situation)
+    owed = _promised(session, situation)
     team = [entry.attributes.team for entry in situation.roster]
     teams = list(dict.fromkeys(team))
     return FairTerms(
         rules=rules,
         load=load,
-        promised=np.maximum(promised - load, 0),
+        owed=owed,
+        promised=np.maximum(owed - load, 0),
         group=np.array([teams.index(name) for name in team], dtype=np.int64),
         teams=teams,
         names=_names(session, situation.rep_ids),

@@ -21,6 +21,7 @@ from serving.usecases import (
     trade_off,
     upkeep,
 )
+from serving.usecases.arms import arms_in_force
 from serving.usecases.choosing import OPTIMAL
 from serving.usecases.committing import commit_plan
 from serving.usecases.context import Context
@@ -87,14 +88,14 @@ def plan(context: Context, task: Task) -> Effect:
 
 def refresh(context: Context, task: Task) -> Effect:
     """Solve the shadow prices again and ask for the next time; plan where none was."""
-    fresh = pricing.refresh_prices(context, task.tenant_id)
+    fresh = pricing.refresh_all(context, task.tenant_id)
     if fresh is None:
         return first_prices(context, task)
 
     def effect(session: WriteSession) -> object:
         routing = Routing.of(get_tenant(session).settings)
         pricing.publish_refreshed(session, fresh, routing)
-        return {"plan_id": fresh.plan_id, "expires_at": fresh.expires_at.isoformat()}
+        return {one.arm: one.expires_at.isoformat() for one in fresh}
 
     return effect
 
@@ -103,10 +104,15 @@ def first_prices(context: Context, task: Task) -> Effect:
     """A plan to take prices from, previewed; nothing where there is no model."""
     with context.store.read(task.tenant_id) as session:
         priced = prices.latest_prices(session, context.clock.now()) is not None
+        in_force = arms_in_force(session)
+    # While an experiment runs, its arms say by which policy.
+    runs = in_force is not None and in_force.experiment is not None
     if priced or context.advisers.get(task.tenant_id) is None:
         return lambda _session: {"plan_id": None}
     made = planning.make_plan(
-        context, task.tenant_id, planning.PlanRequest(policy=OPTIMAL, actor=PRICES)
+        context,
+        task.tenant_id,
+        planning.PlanRequest(policy=None if runs else OPTIMAL, actor=PRICES),
     )
 
     def effect(session: WriteSession) -> object:

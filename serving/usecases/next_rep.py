@@ -12,9 +12,10 @@ from optimizer.policies import POLICIES
 from optimizer.problem import UNASSIGNED, FloatArray, IntArray, Problem
 from rightrep.domain.days import local_day
 from rightrep.domain.decision import Cause, Decision, RunnerUp
-from rightrep.domain.eligibility import Exclusion
+from rightrep.domain.eligibility import CodeArray, Exclusion
 from rightrep.domain.ids import DecisionId, LeadId, RepId, TenantId, new_id
 from rightrep.domain.lottery import enters_lottery
+from rightrep.domain.slots import ArmKey, SlotSplit
 from rightrep.errors import AlreadyOwned, CapacityReached, NotFound
 from rightrep.store import outbox, ownership, prices
 from rightrep.store.aliases import RecordKind, resolve
@@ -23,13 +24,27 @@ from rightrep.store.decisions import given_since
 from rightrep.store.exclusions import Exclusions
 from rightrep.store.session import ReadSession, WriteSession
 from serving.usecases.advice import Scores
+from serving.usecases.arm_next import (
+    ArmOfLead,
+    arm_of_lead,
+    codes_drawn,
+    with_covariates,
+)
+from serving.usecases.arms import log_drawn
 from serving.usecases.choosing import FALLBACK, LOTTERY, OPTIMAL
 from serving.usecases.context import Context
 from serving.usecases.lead_scores import scorer
 from serving.usecases.planning import score
-from serving.usecases.pricing import ask_for_prices
+from serving.usecases.pricing import ask_for_prices, price_key
 from serving.usecases.ruled_choice import NEEDS_MODEL, rank_one
-from serving.usecases.ruling import NOBODYS, Ruling, as_seen, groups_of, ruled
+from serving.usecases.ruling import (
+    NOBODYS,
+    Group,
+    Ruling,
+    as_seen,
+    groups_of,
+    ruled,
+)
 from serving.usecases.situation import Situation, problem_of, read_situation
 
 
@@ -50,6 +65,8 @@ class Proposal:
         fallback: Why the fallback policy answered, or None.
         reason: Why nobody gets the lead, or None.
         ruling: What the rule set in force says, or None without one.
+        arm: The lead's arm while an experiment runs or a holdout stands, or None.
+        drawn_codes: Codes as a lot in turn saw them when it drew the first, or None.
     """
 
     situation: Situation
@@ -64,6 +81,31 @@ class Proposal:
     fallback: str | None
     reason: str | None
     ruling: Ruling | None = None
+    arm: ArmOfLead | None = None
+    drawn_codes: CodeArray | None = None
+
+    @property
+    def arm_key(self) -> ArmKey | None:
+        """The arm that decides, or None."""
+        return None if self.arm is None else self.arm.key
+
+    @property
+    def split(self) -> SlotSplit | None:
+        """How slots are shared between arms; None for a lead that has no arm."""
+        if self.arm is None or self.arm.key is None:
+            return None
+        return self.arm.split
+
+    def codes(self, chosen: int | None = None) -> CodeArray:
+        """Codes of the lead, given to one of the ranking; uint8 (1, n_reps).
+
+        Args:
+            chosen: Who gets it; the first of the ranking when not given.
+        """
+        is_first = chosen is None or chosen == self.ranking[0]
+        if self.drawn_codes is not None and is_first:
+            return self.drawn_codes
+        return self.situation.codes
 
     @property
     def rule_set(self) -> int | None:
@@ -80,14 +122,15 @@ class Proposal:
         return {
             rep_id: Exclusion(code).name.lower()
             for rep_id, code in zip(
-                self.situation.rep_ids, self.situation.codes[0].tolist(), strict=True
+                self.situation.rep_ids, self.codes()[0].tolist(), strict=True
             )
             if code
         }
 
     def runner_ups(self, chosen: int) -> list[RunnerUp]:
         """The next best after the chosen one, with their numbers."""
-        others = [j for j in self.ranking if j != chosen]
+        may = self.codes(chosen)[0] == Exclusion.ELIGIBLE
+        others = [j for j in self.ranking if j != chosen and may[j]]
         p = None if self.scores is None else self.scores.p_convert[0]
         return [
             RunnerUp(
@@ -108,7 +151,7 @@ class Proposal:
         cause: Cause = Cause.REQUEST,
     ) -> Decision:
         """The record of giving the lead to one of the ranking."""
-        scores, first = self.scores, chosen == self.ranking[0]
+        scores, first, arm = self.scores, chosen == self.ranking[0], self.arm_key
         row = None
         if scores is not None:
             row = scores.feature_rows(np.array([0]), np.array([chosen]))[0]
@@ -124,6 +167,8 @@ class Proposal:
             policy=self.policy if first or self.policy != LOTTERY else FALLBACK,
             rule_set=self.rule_set,
             rule=self.rule,
+            experiment=None if arm is None else arm.experiment,
+            arm=None if arm is None else arm.arm,
             propensity=None
             if not first or np.isnan(self.propensity)
             else self.propensity,
@@ -166,18 +211,27 @@ def propose(
         situation = read_situation(session, [lead_id], at=at, barred=barred)
         scored = scorer(context, tenant_id)
         situation, ruling = ruled(session, situation, context.win_rates, scored=scored)
-        priced = prices.latest_prices(session, at)
-        given = _given(session, situation, priced)
         if not situation.leads:
             raise NotFound("lead", lead_id)
         if owned is not None and barred is None:
             raise AlreadyOwned(lead_id=lead_id, owner=owned.owner)
+        arm, situation, ruling = arm_of_lead(
+            session,
+            situation,
+            ruling,
+            context.win_rates,
+            only_known=barred is not None,
+        )
+        key = None if arm is None else arm.key
+        priced = prices.latest_prices(session, at, arm=price_key(key))
+        given = _given(session, situation, priced, key)
         scores, cannot = score(context, tenant_id, situation, session)
     expired = priced is not None and not priced.holds_at(at)
     if scores is not None and expired:
         cannot = "the shadow prices have expired"
     in_force = None if scores is None or expired else priced
-    problem = problem_of(situation, scores, seed=_seed(lead_id))
+    seed = _seed(lead_id) if arm is None or arm.key is None else arm.seed
+    problem = problem_of(situation, scores, seed=seed)
     value = np.asarray(problem.value[0], dtype=np.float64)
     price = _price(situation, in_force, given)
     choice = choose(
@@ -194,19 +248,25 @@ def propose(
         value=value,
         price=price,
         plan_id=None if in_force is None else in_force.plan_id,
-        wants_prices=scores is not None and in_force is None,
+        wants_prices=scores is not None
+        and in_force is None
+        and (arm is None or arm.asks_for_prices),
         ruling=ruling,
-        **_ranked(situation, problem, choice, cannot, ruling),
+        arm=None if arm is None else with_covariates(context, tenant_id, arm, scores),
+        **_ranked(situation, problem, choice, cannot, ruling, arm),
     )
 
 
 def _given(
-    session: ReadSession, situation: Situation, priced: prices.PriceList | None
+    session: ReadSession,
+    situation: Situation,
+    priced: prices.PriceList | None,
+    arm: ArmKey | None,
 ) -> IntArray:
     """Leads given to each rep since the prices were published; int64 (n_reps,)."""
     if priced is None or priced.step == 0:
         return np.zeros(len(situation.roster), dtype=np.int64)
-    count = given_since(session, priced.published_at)
+    count = given_since(session, priced.published_at, arm=arm)
     return np.array([count.get(rep_id, 0) for rep_id in situation.rep_ids])
 
 
@@ -235,6 +295,7 @@ class _Ranked(TypedDict):
     propensity: float
     fallback: str | None
     reason: str | None
+    drawn_codes: CodeArray | None
 
 
 def _ranked(
@@ -243,6 +304,7 @@ def _ranked(
     choice: Choice,
     cannot: str | None,
     ruling: Ruling | None,
+    arm: ArmOfLead | None,
 ) -> _Ranked:
     """Nobody, by lot, by the policy of a rule, by the fallback, by value minus price.
 
@@ -252,6 +314,7 @@ def _ranked(
         choice: The best by value minus price.
         cannot: Why the model or the prices cannot answer, or None.
         ruling: What the rule set in force says, or None.
+        arm: The lead's arm, or None.
     """
     routing, n_open = situation.routing, choice.ranking.size
     ranked = _Ranked(
@@ -260,6 +323,7 @@ def _ranked(
         propensity=np.nan,
         fallback=None,
         reason=None,
+        drawn_codes=None,
     )
     why_not = None if ruling is None else ruling.why_not(0)
     may_draw = ruling is None or bool(ruling.drawable[0])
@@ -278,8 +342,8 @@ def _ranked(
         order = np.random.default_rng().permutation(choice.ranking)
         ranked["ranking"] = [int(j) for j in order]
         ranked["policy"], ranked["propensity"] = LOTTERY, 1.0 / n_open
-    elif ruling is not None and not _is_optimal(ruling):
-        ranked |= _by_rule(situation, problem, ruling, cannot)
+    elif (group := _group_of(ruling, arm)) is not None:
+        ranked |= _by_group(situation, problem, group, ruling, cannot)
     elif cannot is not None or n_open < routing.min_candidates:
         first = int(POLICIES[FALLBACK](problem).rep_of[0])
         others = [j for j in ranked["ranking"] if j != first]
@@ -290,27 +354,41 @@ def _ranked(
     return ranked
 
 
-def _is_optimal(ruling: Ruling) -> bool:
-    group = groups_of(ruling)[0]
-    return group.policy == OPTIMAL and not group.sticky
+def _group_of(ruling: Ruling | None, arm: ArmOfLead | None) -> Group | None:
+    """The lead as a group of its rule's or arm's policy; None is the optimal one."""
+    if ruling is not None:
+        group = groups_of(ruling)[0]
+        return None if group.policy == OPTIMAL and not group.sticky else group
+    policy = None if arm is None else arm.policy
+    if policy is None or policy == OPTIMAL:
+        return None
+    return Group(policy, policy, np.ones(1, dtype=np.bool_))
 
 
-def _by_rule(
-    situation: Situation, problem: Problem, ruling: Ruling, cannot: str | None
+def _by_group(
+    situation: Situation,
+    problem: Problem,
+    group: Group,
+    ruling: Ruling | None,
+    cannot: str | None,
 ) -> _Ranked:
-    """Whom the policy of the lead's rule gives it."""
-    group, fallback = groups_of(ruling)[0], None
+    """Whom the policy of the lead's rule, or of its arm, gives it."""
+    fallback, seen = None, problem
     if group.policy in NEEDS_MODEL and cannot is not None:
         group, fallback = replace(group, policy=FALLBACK), cannot
-    nothing = np.zeros(problem.n_reps, dtype=np.int64)
-    seen = as_seen(problem, group, ruling.past, situation.open_slots, before=nothing)
+    if ruling is not None:
+        nothing = np.zeros(problem.n_reps, dtype=np.int64)
+        slots = situation.open_slots
+        seen = as_seen(problem, group, ruling.past, slots, before=nothing)
     found = rank_one(seen, group)
+    first = found.reps[0] if found.reps else UNASSIGNED
     return _Ranked(
         ranking=found.reps,
         policy=found.told,
         propensity=found.propensity,
         fallback=fallback,
         reason=None if found.reps else "Its rule leaves it to wait; see the rule.",
+        drawn_codes=codes_drawn(situation, seen, first, group.policy),
     )
 
 
@@ -330,8 +408,11 @@ def assign(
 
     Raises:
         AlreadyOwned: Somebody took it meanwhile.
+        Conflict: Somebody drew it for another arm meanwhile.
     """
-    situation = proposal.situation
+    situation, arm = proposal.situation, proposal.arm
+    if arm is not None:
+        log_drawn(session, arm.drawn, arm.covariates, at=at)
     if proposal.wants_prices and situation.routing.price_refresh_minutes > 0:
         ask_for_prices(session, at=at)
     if proposal.reason is not None:
@@ -345,7 +426,8 @@ def assign(
                 decision,
                 limits=Limits.of(attributes, situation.counted),
                 local_day=local_day(at, situation.tenant.time_zone),
-                exclusions=Exclusions(situation.rep_ids, situation.codes),
+                exclusions=Exclusions(situation.rep_ids, proposal.codes(chosen)),
+                split=proposal.split,
             )
         except CapacityReached:
             continue

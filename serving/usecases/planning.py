@@ -1,7 +1,7 @@
 """Batch plans: made, kept, looked at, and committed lead by lead."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,16 +14,27 @@ from optimizer.verify import total_value
 from rightrep.domain.ids import LeadId, RepId, TenantId, new_id
 from rightrep.domain.lead import LeadKind
 from rightrep.domain.plan import PlanRep, StoredPlan
-from rightrep.errors import InfeasiblePlan, InvalidInput, ModelUnavailable
+from rightrep.domain.slots import ArmKey
+from rightrep.errors import Conflict, InfeasiblePlan, InvalidInput, ModelUnavailable
 from rightrep.store import bulk, outbox, plans, prices
 from rightrep.store.exclusions import save_roster
 from rightrep.store.session import ReadSession, WriteSession
 from serving.usecases.advice import Scores
+from serving.usecases.arm_batch import (
+    ArmPart,
+    experiment_of,
+    in_figures,
+    share_by_arms,
+    together,
+)
+from serving.usecases.arm_covariates import covariates
+from serving.usecases.arm_views import Arming, read_arming
+from serving.usecases.arms import Drawn, log_drawn
 from serving.usecases.choosing import LOTTERY, Chosen, choose_batch, runner_ups
 from serving.usecases.context import Context
 from serving.usecases.fair_shares import FairAnswer, in_words, read_terms
 from serving.usecases.lead_scores import scorer
-from serving.usecases.pricing import ask_for_prices, expiry
+from serving.usecases.pricing import ask_for_prices, expiry, price_key
 from serving.usecases.ruled_choice import NEEDS_MODEL
 from serving.usecases.ruling import OVER_TIME, Ruling, by_one_policy, rule_on, ruled
 from serving.usecases.situation import Situation, read_situation
@@ -32,6 +43,8 @@ from serving.usecases.trade_off import ask_for_curve
 NO_CHANCE = "a work order has no chance to win"
 RULES = "rules"
 """Policy of a plan whose leads were shared out by a rule set."""
+ARMS = "arms"
+"""Policy of a plan whose leads were shared out by the arms of an experiment."""
 BASELINES = ("round_robin", "least_loaded", "random")
 
 
@@ -65,12 +78,18 @@ class MadePlan:
         situation: What it was made in.
         scores: What the model said, or None.
         chosen: What was chosen.
+        parts: The same arm by arm; empty where no experiment decides.
+        drawn: Who was drawn for which arm, or None likewise.
+        covariates: What units are logged with, by experiment.
     """
 
     header: StoredPlan
     situation: Situation
     scores: Scores | None
     chosen: Chosen
+    parts: Sequence[ArmPart] = ()
+    drawn: Drawn | None = None
+    covariates: Mapping[str, Sequence[float] | None] = field(default_factory=dict)
 
 
 def make_plan(
@@ -92,6 +111,7 @@ def make_plan(
         InvalidInput: There is no such policy, or none for work orders; a lead is of
             another kind; or a floor is promised to nobody.
         InfeasiblePlan: Fairness limits collide.
+        Conflict: A policy is asked for while an experiment decides about it.
     """
     at = context.clock.now()
     require_policy(request.kind, request.policy)
@@ -104,10 +124,19 @@ def make_plan(
         situation = read_situation(session, wanted, at=at)
         _require_kind(situation, request)
         situation, ruling = _ruled(context, session, situation, request)
-        fair = read_terms(session, situation)
+        arming = read_arming(
+            session, situation, ruling, context.win_rates, is_batch=True
+        )
+        fair = None if arming is not None else read_terms(session, situation)
+    if arming is not None:
+        _require_no_policy(request, arming)
     report(0.3, "scoring")
     scores, no_model = score(context, tenant_id, situation)
     report(0.6, "solving")
+    if arming is not None:
+        return _made_by_arms(
+            context, tenant_id, situation, scores, arming, request, no_model
+        )
     try:
         chosen = choose_batch(
             situation,
@@ -149,6 +178,48 @@ def _require_kind(situation: Situation, request: PlanRequest) -> None:
             field="kind",
             remedy=f"Say {situation.kind.value!r}, or name others.",
         )
+
+
+def _require_no_policy(request: PlanRequest, arming: Arming) -> None:
+    one = experiment_of(arming)
+    if request.policy is not None and one is not None:
+        raise Conflict(
+            f"Experiment {one.experiment!r} decides which policy shares out leads. "
+            "Ask for a plan without a policy, or stop the experiment."
+        )
+
+
+def _made_by_arms(
+    context: Context,
+    tenant_id: TenantId,
+    situation: Situation,
+    scores: Scores | None,
+    arming: Arming,
+    request: PlanRequest,
+    no_model: str | None,
+) -> MadePlan:
+    """The plan of a batch whose leads belong to arms."""
+    parts = share_by_arms(
+        situation,
+        scores,
+        arming,
+        policy=request.policy or situation.routing.policy,
+        seed=request.seed,
+        no_model=no_model,
+        instead=request.policy,
+    )
+    whole, chosen = together(situation, scores, parts)
+    header = _header(whole, scores, chosen, request)
+    problem = {**header.problem, "arms": in_figures(parts)}
+    return MadePlan(
+        replace(header, policy=ARMS, problem=problem),
+        whole,
+        scores,
+        chosen,
+        parts,
+        arming.drawn,
+        covariates(context, tenant_id, arming.drawn, scores),
+    )
 
 
 def _ruled(
@@ -226,14 +297,23 @@ def _scores(
 
 
 def keep_plan(session: WriteSession, made: MadePlan) -> None:
-    """Write a plan down: header, reps and a line for each lead; prices in force."""
+    """Write a plan down: header, reps and a line for each lead; prices in force.
+
+    Leads that were drawn for an arm are logged with it.
+
+    Raises:
+        Conflict: A lead was drawn for another arm meanwhile; make a new plan.
+    """
     situation, chosen = made.situation, made.chosen
+    if made.drawn is not None:
+        log_drawn(session, made.drawn, made.covariates, at=situation.at)
     kept = save_roster(session, situation.rep_ids)
     header = replace(made.header, roster=kept)
     plans.save_plan(session, header, _plan_reps(situation, chosen))
-    plans.save_lines(session, header.plan_id, _lines(made), exclusions=situation.codes)
-    if chosen.shadow_price is not None:
-        _publish(session, made, chosen.shadow_price)
+    lines = _lines_by_arms(made) if made.parts else _lines(made)
+    plans.save_lines(session, header.plan_id, lines, exclusions=situation.codes)
+    for arm, price in _prices(made):
+        _publish(session, made, price, arm)
     ask_for_curve(session, header, situation, chosen.fair)
     outbox.emit(
         session,
@@ -244,7 +324,19 @@ def keep_plan(session: WriteSession, made: MadePlan) -> None:
     )
 
 
-def _publish(session: WriteSession, made: MadePlan, price: FloatArray) -> None:
+def _prices(made: MadePlan) -> list[tuple[ArmKey | None, FloatArray]]:
+    """Prices of the whole, or of each arm that has any."""
+    parts = [(part.arm, part.chosen) for part in made.parts] or [(None, made.chosen)]
+    return [
+        (arm, chosen.shadow_price)
+        for arm, chosen in parts
+        if chosen.shadow_price is not None and (arm is not None or not made.parts)
+    ]
+
+
+def _publish(
+    session: WriteSession, made: MadePlan, price: FloatArray, arm: ArmKey | None
+) -> None:
     """Prices of the plan in force; futures are added as soon as a worker can."""
     situation = made.situation
     routing, at = situation.routing, situation.at
@@ -256,6 +348,7 @@ def _publish(session: WriteSession, made: MadePlan, price: FloatArray) -> None:
         published_at=at,
         expires_at=expiry(routing, published_at=at, window_end=window_end),
         shadow_price=dict(zip(situation.rep_ids, price.tolist(), strict=True)),
+        arm=price_key(arm),
     )
     prices.publish_prices(session, in_force)
     if routing.price_refresh_minutes > 0:
@@ -367,6 +460,20 @@ def _lines(made: MadePlan) -> pa.Table:
     if scores is not None:
         columns |= _numbers(scores, chosen, given)
     return pa.table(columns)
+
+
+def _lines_by_arms(made: MadePlan) -> pa.Table:
+    """The lines of every part, each with its arm, in the order of the batch."""
+    tables = []
+    for part in made.parts:
+        lines = _lines(MadePlan(made.header, part.situation, part.scores, part.chosen))
+        named = ("", "") if part.arm is None else (part.arm.experiment, part.arm.arm)
+        for column, name in zip(("experiment", "arm"), named, strict=True):
+            same = pa.array([name or None] * lines.num_rows, pa.string())
+            lines = lines.append_column(column, same)
+        tables.append(lines)
+    order = np.argsort(np.concatenate([part.rows for part in made.parts]))
+    return pa.concat_tables(tables, promote_options="default").take(order)
 
 
 def _numbers(

@@ -156,7 +156,8 @@ def _give(
                 local_day=local_day(at, situation.tenant.time_zone),
                 cause=CAUSE,
                 is_taken_back=True,
-                exclusions=Exclusions(situation.rep_ids, situation.codes),
+                exclusions=Exclusions(situation.rep_ids, proposal.codes()),
+                split=proposal.split,
             )
         except CapacityReached:
             return False

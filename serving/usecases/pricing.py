@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import compress
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -19,15 +20,19 @@ from optimizer.optimum import solve
 from optimizer.problem import FloatArray, IntArray
 from rightrep.domain.days import local_day
 from rightrep.domain.eligibility import Exclusion
+from rightrep.domain.experiment import AS_RULED, Arm
 from rightrep.domain.ids import TenantId
 from rightrep.domain.recurrence import next_multiple
 from rightrep.domain.roster import UNLIMITED, Roster
-from rightrep.domain.routing import Routing
+from rightrep.domain.routing import Routing, routing_of_arm
+from rightrep.domain.slots import ArmKey
 from rightrep.store import bulk, jobs, leads, prices
-from rightrep.store.prices import PriceList
+from rightrep.store.arm_slots import part_counts
+from rightrep.store.prices import NO_ARM, PriceList
 from rightrep.store.session import ReadSession, WriteSession
 from rightrep.store.tenants import get_tenant
 from serving.usecases.advice import Scores
+from serving.usecases.arms import InForce, arms_in_force, leads_of_arm
 from serving.usecases.context import Context
 from serving.usecases.situation import Situation, read_situation, value_of
 
@@ -40,6 +45,8 @@ MOST_STANDING = 8_000
 KNOWN_SPAN = timedelta(weeks=8)
 """How far back arrivals are counted; at least ``LEAST_WINDOWS`` windows."""
 LEAST_WINDOWS = 4
+BY_PRICES = frozenset({"optimal", AS_RULED})
+"""Policies of arms that go by prices, for some leads at least."""
 MISSED = 3
 """Prices expire after so many refreshes that did not come."""
 _PERIOD = timedelta(hours=1)
@@ -76,6 +83,8 @@ class _Seen:
         recent: The last leads to arrive, and every rep.
         arrived_at: Instants of arrival in the known span; seconds, int64.
         window: The window that the prices are for.
+        slots: Leads each rep may still be given in the window; int64 (n_reps,).
+        arm: Whose leads and slots these are; None is everybody's.
     """
 
     last: PriceList
@@ -83,17 +92,63 @@ class _Seen:
     recent: Situation
     arrived_at: IntArray
     window: Window
+    slots: IntArray
+    arm: ArmKey | None
 
 
-def refresh_prices(context: Context, tenant_id: TenantId) -> PriceList | None:
+@dataclass(frozen=True, eq=False)
+class PricedArm:
+    """An arm whose policy goes by prices.
+
+    Attributes:
+        in_force: What decides about arms.
+        key: The arm.
+        arm: The same with its policy.
+    """
+
+    in_force: InForce
+    key: ArmKey
+    arm: Arm
+
+
+def refresh_all(context: Context, tenant_id: TenantId) -> list[PriceList] | None:
+    """Prices of every arm that goes by prices, or of all slots where no arm decides.
+
+    Returns:
+        None where some prices are wanted and there is nothing to price by.
+    """
+    with context.store.read(tenant_id) as session:
+        in_force = arms_in_force(session)
+    if in_force is None:
+        fresh = refresh_prices(context, tenant_id)
+        return None if fresh is None else [fresh]
+    asking = [
+        PricedArm(in_force, key, arm)
+        for key, (_, arm) in zip(in_force.keys, in_force.arms, strict=True)
+        if arm.policy in BY_PRICES
+    ]
+    found = [refresh_prices(context, tenant_id, arm) for arm in asking]
+    if None in found:
+        return None
+    return [one for one in found if one is not None]
+
+
+def refresh_prices(
+    context: Context, tenant_id: TenantId, arm: PricedArm | None = None
+) -> PriceList | None:
     """Prices as of now, not yet published.
+
+    Args:
+        context: The parts of this process.
+        tenant_id: Whose.
+        arm: Whose leads and slots alone; None is everybody's.
 
     Returns:
         None where there is nothing to price by: no plan yet, no reps, or no model.
     """
     at = context.clock.now()
     with context.store.read(tenant_id) as session:
-        seen = _read(session, at)
+        seen = _read(session, at, arm)
     if seen is None or not seen.waiting.roster:
         return None
     adviser = context.advisers.get(tenant_id, rep_ids=seen.waiting.rep_ids)
@@ -115,11 +170,12 @@ def refresh_prices(context: Context, tenant_id: TenantId) -> PriceList | None:
 
 
 def publish_refreshed(
-    session: WriteSession, fresh: PriceList, routing: Routing
+    session: WriteSession, fresh: Sequence[PriceList], routing: Routing
 ) -> None:
     """Put refreshed prices in force and ask for the next ones."""
-    prices.publish_prices(session, fresh)
-    ask_for_next(session, routing, at=fresh.published_at)
+    for one in fresh:
+        prices.publish_prices(session, one)
+        ask_for_next(session, routing, at=one.published_at)
 
 
 def ask_for_next(session: WriteSession, routing: Routing, *, at: datetime) -> None:
@@ -133,6 +189,11 @@ def ask_for_next(session: WriteSession, routing: Routing, *, at: datetime) -> No
     if routing.price_refresh_minutes > 0:
         every = timedelta(minutes=routing.price_refresh_minutes)
         jobs.schedule(session, PRICES, {}, run_at=next_multiple(at, every), at=at)
+
+
+def price_key(arm: ArmKey | None) -> str:
+    """Whose slots a price list is about: those of one arm, or all."""
+    return NO_ARM if arm is None else f"{arm.experiment}/{arm.arm}"
 
 
 def ask_for_prices(session: WriteSession, *, at: datetime) -> None:
@@ -163,8 +224,11 @@ def window_slots(roster: Roster, *, at: datetime, end: datetime, zone: str) -> I
     return np.where(slots > UNLIMITED // 2, UNLIMITED, slots)
 
 
-def _read(session: ReadSession, at: datetime) -> _Seen | None:
-    last = prices.latest_prices(session, at)
+def _read(session: ReadSession, at: datetime, arm: PricedArm | None) -> _Seen | None:
+    key = None if arm is None else arm.key
+    # The first prices of an arm go on where those of all slots stood.
+    last = prices.latest_prices(session, at, arm=price_key(key))
+    last = last or prices.latest_prices(session, at)
     if last is None:
         return None
     routing = Routing.of(get_tenant(session).settings)
@@ -176,14 +240,43 @@ def _read(session: ReadSession, at: datetime) -> _Seen | None:
     since = window.start - max(KNOWN_SPAN // length, LEAST_WINDOWS) * length
     came = leads.arrivals(session, since=since, before=at)
     waiting = bulk.open_leads(session, as_of=at)["lead_id"].to_pylist()
+    if arm is not None:
+        its = leads_of_arm(arm.in_force, arm.key, [lead_id for lead_id, _ in came])
+        came = list(compress(came, its))
+        waiting = list(compress(waiting, leads_of_arm(arm.in_force, arm.key, waiting)))
     recent = [lead_id for lead_id, _ in came[-MEMORY_LEADS:]]
+    standing = read_situation(session, waiting[-MOST_STANDING:], at=at)
     return _Seen(
         last=last,
-        waiting=read_situation(session, waiting[-MOST_STANDING:], at=at),
-        recent=read_situation(session, recent, at=at),
+        waiting=_as_arm(standing, arm),
+        recent=_as_arm(read_situation(session, recent, at=at), arm),
         arrived_at=np.array([int(t.timestamp()) for _, t in came], dtype=np.int64),
         window=window,
+        slots=_slots(session, standing, window.end, arm),
+        arm=key,
     )
+
+
+def _as_arm(situation: Situation, arm: PricedArm | None) -> Situation:
+    """With the routing settings of an arm in place of the tenant's."""
+    if arm is None:
+        return situation
+    routing = routing_of_arm(situation.tenant.settings, arm.arm.parameters)
+    return replace(situation, routing=routing)
+
+
+def _slots(
+    session: ReadSession, situation: Situation, end: datetime, arm: PricedArm | None
+) -> IntArray:
+    """Leads each rep may still be given, by everybody or by one arm."""
+    at, zone = situation.at, situation.tenant.time_zone
+    slots = window_slots(situation.roster, at=at, end=end, zone=zone)
+    if arm is None:
+        return slots
+    split, today = arm.in_force.split, local_day(at, zone)
+    given = part_counts(session, split, situation.rep_ids, today)
+    left = split.left(slots, given, situation.rep_ids, today)
+    return np.asarray(left[:, split.part_of(arm.key) or 0])
 
 
 def _only(
@@ -205,9 +298,7 @@ def _values(
 def _priced(seen: _Seen, standing: FloatArray, recent: FloatArray) -> PriceList:
     situation, window = seen.waiting, seen.window
     at, now = situation.at, int(situation.at.timestamp())
-    slots = window_slots(
-        situation.roster, at=at, end=window.end, zone=situation.tenant.time_zone
-    )
+    slots = seen.slots
     found = price_window(
         recent,
         seen.arrived_at,
@@ -233,6 +324,7 @@ def _priced(seen: _Seen, standing: FloatArray, recent: FloatArray) -> PriceList:
             situation.routing, published_at=published_at, window_end=window.end
         ),
         shadow_price=dict(zip(situation.rep_ids, price, strict=True)),
+        arm=price_key(seen.arm),
         step=found.step,
         planned=dict(zip(situation.rep_ids, planned, strict=True)),
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from datetime import datetime
 from typing import Any
 
 from optimizer.policies import POLICIES
@@ -12,6 +13,7 @@ from rightrep.errors import InvalidInput
 from rightrep.store.aliases import RecordKind, resolve_many
 from rightrep.store.session import ReadSession, WriteSession
 from rightrep.store.tenants import get_tenant, save_tenant
+from serving.usecases.holdout import keep_holdout
 
 
 def routing_in_force(session: ReadSession) -> dict[str, Any]:
@@ -19,12 +21,16 @@ def routing_in_force(session: ReadSession) -> dict[str, Any]:
     return asdict(Routing.of(get_tenant(session).settings))
 
 
-def set_routing(session: WriteSession, given: Mapping[str, Any]) -> dict[str, Any]:
+def set_routing(
+    session: WriteSession, given: Mapping[str, Any], *, at: datetime, actor: str
+) -> dict[str, Any]:
     """Put routing settings in force, instead of those before; the rest are defaults.
 
     Args:
         session: Where to write.
         given: Settings by name.
+        at: Now.
+        actor: Who asks.
 
     Returns:
         Every routing setting with its value.
@@ -47,6 +53,7 @@ def set_routing(session: WriteSession, given: Mapping[str, Any]) -> dict[str, An
     save_tenant(
         session, replace(tenant, settings={**tenant.settings, SETTING: dict(given)})
     )
+    keep_holdout(session, routing.holdout_share, at=at, actor=actor)
     return asdict(routing)
 
 

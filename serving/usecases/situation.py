@@ -38,6 +38,23 @@ NO_LEADS = LeadColumns(lead_id=(), language=(), region=(), product=())
 
 
 @dataclass(frozen=True, eq=False)
+class ArmShare:
+    """What one arm of an experiment has of the reps, in place of all there is.
+
+    Attributes:
+        open_slots: Leads it may still give each rep; int64 (n_reps,).
+        waited: Seconds since it last gave each rep a lead; float64 (n_reps,).
+        load: Leads it gave each rep so far; int64 (n_reps,).
+        had_turn: Who has had their turn in its cycle by lot; bool (n_reps,).
+    """
+
+    open_slots: NDArray[np.int64]
+    waited: FloatArray
+    load: NDArray[np.int64]
+    had_turn: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
 class Situation:
     """What is known when leads are given.
 
@@ -51,6 +68,7 @@ class Situation:
         waiting_days: Days each lead has had no owner, or None where waiting does not
             count; float64 (n_leads,).
         columns: What eligibility asks of the leads; n_leads entries.
+        share: What the leads' arm has of the reps; None where there is no arm.
     """
 
     at: datetime
@@ -61,6 +79,7 @@ class Situation:
     codes: CodeArray
     waiting_days: FloatArray | None = None
     columns: LeadColumns = NO_LEADS
+    share: ArmShare | None = None
 
     @property
     def kind(self) -> LeadKind:
@@ -90,12 +109,17 @@ class Situation:
     @property
     def open_slots(self) -> NDArray[np.int64]:
         """Leads each rep may still take; int64 (n_reps,)."""
-        return self.roster.open_slots
+        return (self.share or self.roster).open_slots
 
     @property
     def waited(self) -> FloatArray:
         """Seconds since each rep was last given a lead; float64 (n_reps,)."""
-        return self.roster.waited
+        return (self.share or self.roster).waited
+
+    @property
+    def load(self) -> NDArray[np.int64]:
+        """Leads each rep has; int64 (n_reps,)."""
+        return self.roster.held if self.share is None else self.share.load
 
     @property
     def settled(self) -> FloatArray:
@@ -193,7 +217,7 @@ def problem_of(
 ) -> Problem:
     """The situation as arrays."""
     n_leads, n_reps = situation.codes.shape
-    load, weight = situation.roster.held, situation.roster.team.weight
+    load, weight = situation.load, situation.roster.team.weight
     return Problem(
         value_of(situation, scores),
         situation.eligible,
@@ -204,6 +228,7 @@ def problem_of(
         waited=situation.waited,
         quality=None if scores is None else scores.quality,
         head_start=head_start(load, weight, situation.settled),
+        had_turn=None if situation.share is None else situation.share.had_turn,
         seed=seed,
     )
 

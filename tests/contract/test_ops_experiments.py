@@ -36,7 +36,7 @@ SPRING = Experiment(
     salt="s1",
     arms=[
         Arm(arm="control", policy="round_robin", share=0.5),
-        Arm(arm="treatment", policy="optimal", share=0.5, parameters={"dial": 0.2}),
+        Arm(arm="treatment", policy="optimal", share=0.5, parameters={"min_candidates": 1}),
     ],
     design={"horizon_days": 45, "metric": "conversion"},
     actor="k",

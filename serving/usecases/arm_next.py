@@ -1,0 +1,129 @@
+"""One lead now, by its arm: the same arms and slots as a batch, one lead at a time."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from optimizer.policies import look_at_turns
+from optimizer.problem import UNASSIGNED, IntArray, Plan, Problem
+from rightrep.domain.eligibility import CodeArray
+from rightrep.domain.experiment import AS_RULED, LOT, Arm
+from rightrep.domain.ids import TenantId
+from rightrep.domain.slots import ArmKey, SlotSplit
+from rightrep.store.session import ReadSession
+from serving.usecases.advice import Scores
+from serving.usecases.arm_covariates import covariates
+from serving.usecases.arm_views import (
+    codes_seen,
+    read_arming,
+    seed_of,
+    view_of,
+)
+from serving.usecases.arms import NO_ARM, Drawn
+from serving.usecases.context import Context
+from serving.usecases.pricing import BY_PRICES
+from serving.usecases.ruling import Ruling
+from serving.usecases.situation import Situation
+from serving.usecases.win_rates import WinRateBook
+
+
+@dataclass(frozen=True, eq=False)
+class ArmOfLead:
+    """The arm of one lead that needs a rep.
+
+    Attributes:
+        drawn: The draw.
+        key: The arm, or None for a lead that is no unit.
+        arm: The same with its policy, or None likewise.
+        seed: Seed of the arm's draw.
+        covariates: What the unit is logged with, by experiment.
+    """
+
+    drawn: Drawn
+    key: ArmKey | None
+    arm: Arm | None
+    seed: int
+    covariates: Mapping[str, Sequence[float] | None] = field(default_factory=dict)
+
+    @property
+    def split(self) -> SlotSplit:
+        """How every rep's slots are shared."""
+        return self.drawn.in_force.split
+
+    @property
+    def policy(self) -> str | None:
+        """The arm's own policy; None where the rules' counts."""
+        if self.arm is None or self.arm.policy == AS_RULED:
+            return None
+        return self.arm.policy
+
+    @property
+    def asks_for_prices(self) -> bool:
+        """Whether what the arm does goes by prices."""
+        return self.arm is None or self.arm.policy in BY_PRICES
+
+
+def arm_of_lead(
+    session: ReadSession,
+    situation: Situation,
+    ruling: Ruling | None,
+    book: WinRateBook,
+    *,
+    only_known: bool,
+) -> tuple[ArmOfLead | None, Situation, Ruling | None]:
+    """The arm of a situation's one lead, and the situation as the arm sees it.
+
+    Args:
+        session: Where to read.
+        situation: One lead.
+        ruling: What the rules say, or None.
+        book: Win rates.
+        only_known: Draw no lead that has not been drawn before.
+    """
+    arming = read_arming(session, situation, ruling, book, only_known=only_known)
+    if arming is None:
+        return None, situation, ruling
+    drawn = arming.drawn
+    if drawn.place[0] == NO_ARM:
+        return ArmOfLead(drawn, None, None, 0), situation, ruling
+    ((place, experiment, arm),) = arming.arms
+    seen, ruled = view_of(
+        arming,
+        situation,
+        place,
+        rows=np.array([0], dtype=np.int64),
+        open_slots=situation.open_slots,
+    )
+    seed = seed_of(experiment, arm.arm, situation, 0)
+    return ArmOfLead(drawn, drawn.key_of(0), arm, seed), seen, ruled
+
+
+def with_covariates(
+    context: Context, tenant_id: TenantId, arm: ArmOfLead, scores: Scores | None
+) -> ArmOfLead:
+    """The same with what its unit is logged with, where it is not logged yet."""
+    if not arm.drawn.units:
+        return arm
+    return replace(arm, covariates=covariates(context, tenant_id, arm.drawn, scores))
+
+
+def codes_drawn(
+    situation: Situation, problem: Problem, rep: int, policy: str | None
+) -> CodeArray | None:
+    """Codes as a lot in turn saw them when it drew a rep for an arm's lead.
+
+    Args:
+        situation: One lead.
+        problem: The same as the lot saw it.
+        rep: Whom it drew, or ``UNASSIGNED``.
+        policy: What chose.
+
+    Returns:
+        uint8 (1, n_reps); None where no arm's lot in turn chose.
+    """
+    if policy != LOT or situation.share is None or rep == UNASSIGNED:
+        return None
+    chosen: IntArray = np.array([rep], dtype=np.int64)
+    turns, _ = look_at_turns(problem, Plan.certain(chosen))
+    return codes_seen(situation.codes, turns)
