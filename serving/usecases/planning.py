@@ -15,7 +15,7 @@ from rightrep.domain.ids import LeadId, RepId, TenantId, new_id
 from rightrep.domain.lead import LeadKind
 from rightrep.domain.plan import PlanRep, StoredPlan
 from rightrep.domain.slots import ArmKey
-from rightrep.errors import Conflict, InfeasiblePlan, InvalidInput, ModelUnavailable
+from rightrep.errors import InfeasiblePlan, InvalidInput, ModelUnavailable
 from rightrep.store import bulk, outbox, plans, prices
 from rightrep.store.exclusions import save_roster
 from rightrep.store.session import ReadSession, WriteSession
@@ -108,10 +108,10 @@ def make_plan(
         report: Told how far it is.
 
     Raises:
-        InvalidInput: There is no such policy, or none for work orders; a lead is of
-            another kind; or a floor is promised to nobody.
+        InvalidInput: There is no such policy, none for work orders, or an experiment
+            decides about it; a lead is of another kind; or a floor is promised to
+            nobody.
         InfeasiblePlan: Fairness limits collide.
-        Conflict: A policy is asked for while an experiment decides about it.
     """
     at = context.clock.now()
     require_policy(request.kind, request.policy)
@@ -183,9 +183,10 @@ def _require_kind(situation: Situation, request: PlanRequest) -> None:
 def _require_no_policy(request: PlanRequest, arming: Arming) -> None:
     one = experiment_of(arming)
     if request.policy is not None and one is not None:
-        raise Conflict(
-            f"Experiment {one.experiment!r} decides which policy shares out leads. "
-            "Ask for a plan without a policy, or stop the experiment."
+        raise InvalidInput(
+            f"Experiment {one.experiment!r} decides which policy shares out leads.",
+            field="policy",
+            remedy="Leave the policy out, or stop the experiment.",
         )
 
 
