@@ -61,8 +61,8 @@ class Experiment:
 
     Raises:
         InvalidInput: Fewer than two arms, two of one name, shares that do not add up to
-            1, a parameter that no arm can have, or slices of time that do not flip
-            between two equal arms.
+            1, a parameter that no arm can have, slices of time that do not flip between
+            two equal arms, or a holdout of anything but leads.
     """
 
     experiment: str
@@ -92,8 +92,18 @@ class Experiment:
                 field="arms",
                 remedy="Give two arms a share of 0.5 each.",
             )
+        if self.standing and not self._keeps_leads():
+            raise InvalidInput(
+                "A holdout keeps leads, one by one, on an arm called control, and has "
+                "one arm beside it.",
+                field="standing",
+            )
         for arm in self.arms:
             routing_of_arm({}, arm.parameters)
+
+    def _keeps_leads(self) -> bool:
+        names = {arm.arm for arm in self.arms}
+        return self.unit_kind is UnitKind.LEAD and CONTROL in names and len(names) == 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

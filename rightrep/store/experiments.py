@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import Select, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from rightrep.domain.experiment import Arm, ArmOfUnit, Experiment, UnitKind
@@ -109,7 +109,7 @@ def read_experiment(session: ReadSession, name: str) -> Experiment:
     Raises:
         NotFound: No such experiment.
     """
-    found = _experiments(session, experiments.c.experiment == name)
+    found = _experiments(session, _ONE, {"name": name})
     if not found:
         raise NotFound("experiment", name)
     return found[0]
@@ -117,12 +117,12 @@ def read_experiment(session: ReadSession, name: str) -> Experiment:
 
 def list_experiments(session: ReadSession) -> list[Experiment]:
     """Every experiment, the newest first."""
-    return _experiments(session)
+    return _experiments(session, _EVERY)
 
 
 def running_experiments(session: ReadSession) -> list[Experiment]:
     """Those that units are given to, the newest first."""
-    return _experiments(session, *_BEING["running"])
+    return _experiments(session, _RUNNING)
 
 
 def log_units(
@@ -186,6 +186,16 @@ _BEING = {
 }
 
 
+_EVERY = (
+    select(*(experiments.c[column] for column in _OWN_COLUMNS))
+    .where(of_tenant(experiments))
+    .order_by(experiments.c.created_at.desc(), experiments.c.experiment)
+)
+_RUNNING = _EVERY.where(*_BEING["running"])
+_ONE = _EVERY.where(experiments.c.experiment == bindparam("name"))
+_ARMS = select(arms).where(of_tenant(arms)).order_by(arms.c.arm)
+
+
 def _change(
     session: WriteSession, name: str, values: dict[str, object], *, being: str
 ) -> None:
@@ -196,13 +206,9 @@ def _change(
 
 
 def _experiments(
-    session: ReadSession, *conditions: "ColumnElement[bool]"
+    session: ReadSession, query: "Select[Any]", asked: Mapping[str, str] | None = None
 ) -> list[Experiment]:
-    newest = (experiments.c.created_at.desc(), experiments.c.experiment)
-    query = select(*(experiments.c[column] for column in _OWN_COLUMNS))
-    found = session.execute(
-        query.where(of_tenant(experiments), *conditions).order_by(*newest)
-    )
+    found = session.execute(query, asked)
     rows = found.mappings().all()
     compared = _arms(session) if rows else {}
     return [
@@ -215,9 +221,8 @@ def _experiments(
 
 
 def _arms(session: ReadSession) -> dict[str, list[Arm]]:
-    query = select(arms).where(of_tenant(arms)).order_by(arms.c.arm)
     compared: dict[str, list[Arm]] = defaultdict(list)
-    for row in session.execute(query).mappings():
+    for row in session.execute(_ARMS).mappings():
         arm = Arm(**{name: row[name] for name in Arm.__slots__})
         compared[row["experiment"]].append(arm)
     return compared

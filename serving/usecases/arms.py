@@ -23,7 +23,6 @@ from optimizer.problem import UNASSIGNED, BoolArray, IntArray
 from rightrep.domain.days import local_day
 from rightrep.domain.experiment import (
     CONTROL,
-    TREATMENT,
     Arm,
     ArmOfUnit,
     Experiment,
@@ -65,13 +64,11 @@ class InForce:
     @cached_property
     def arms(self) -> list[tuple[Experiment, Arm]]:
         """Arms that leads are shared out by: the holdout's control comes first."""
-        held = {} if self.holdout is None else _by_name(self.holdout)
-        found = [(self.holdout, held[CONTROL])] if self.holdout is not None else []
-        if self.experiment is not None:
-            return found + [(self.experiment, arm) for arm in self.experiment.arms]
-        if self.holdout is not None:
-            found.append((self.holdout, held[TREATMENT]))
-        return found
+        one, held = self.experiment, self.holdout
+        kept = [] if held is None else [(held, _control(held))]
+        if one is not None:
+            return kept + [(one, arm) for arm in one.arms]
+        return kept if held is None else [*kept, (held, _others(held))]
 
     @cached_property
     def keys(self) -> list[ArmKey]:
@@ -197,7 +194,7 @@ def draw_arms(
         lead_id, kept = ids[i], bool(keeps[i])
         # Who was in the experiment before there was a holdout is not of the holdout.
         if held is not None and lead_id not in known_held and lead_id not in known:
-            unit(held, i, CONTROL if kept else TREATMENT)
+            unit(held, i, CONTROL if kept else _others(held).arm)
         if kept and held is not None:
             place[i] = arm_place[ArmKey(held.experiment, CONTROL)]
         elif one is None:
@@ -260,8 +257,14 @@ def _with(unit: ArmOfUnit, covariate: float) -> ArmOfUnit:
     )
 
 
-def _by_name(one: Experiment) -> dict[str, Arm]:
-    return {arm.arm: arm for arm in one.arms}
+def _control(held: Experiment) -> Arm:
+    """The arm that a holdout keeps leads on."""
+    return next(arm for arm in held.arms if arm.arm == CONTROL)
+
+
+def _others(held: Experiment) -> Arm:
+    """The arm of everybody else."""
+    return next(arm for arm in held.arms if arm.arm != CONTROL)
 
 
 def _chooses(
@@ -291,7 +294,7 @@ def _keeps(
     """Leads that the holdout keeps on the control; bool (n_leads,)."""
     if held is None:
         return np.zeros(len(ids), dtype=np.bool_)
-    drawn = in_holdout(ids, _by_name(held)[CONTROL].share, salt=held.salt)
+    drawn = in_holdout(ids, _control(held).share, salt=held.salt)
     return np.array(
         [
             known_held[lead] == CONTROL

@@ -6,6 +6,7 @@ experiment say. Another share is another record, drawn with the same salt, so th
 lead kept under the smaller share is kept under the larger one too.
 """
 
+import re
 import secrets
 from datetime import datetime
 
@@ -28,8 +29,8 @@ from rightrep.store.experiments import (
 from rightrep.store.session import WriteSession
 from serving.usecases.arm_covariates import MODEL_VERSION
 
-HOLDOUT = "holdout"
-"""What the names of these records begin with."""
+_OURS = re.compile(r"holdout-\d+$")
+"""Names of the setting's own records; another holdout is whoever's designed it."""
 
 
 def keep_holdout(
@@ -44,9 +45,9 @@ def keep_holdout(
         actor: Who asks.
 
     Raises:
-        Conflict: The name that the record would have is another experiment's.
+        Conflict: Somebody designed another holdout that stands.
     """
-    before = [one for one in list_experiments(session) if one.standing]
+    before = [one for one in list_experiments(session) if _OURS.match(one.experiment)]
     standing = next((one for one in before if _stands(one)), None)
     if standing is not None:
         if _share(standing) == share:
@@ -54,7 +55,7 @@ def keep_holdout(
         because = f"The setting holdout_share is {share:g} now."
         stop_experiment(session, standing.experiment, at=at, because=because)
     if share > 0:
-        name = f"{HOLDOUT}-{len(before) + 1}"
+        name = f"holdout-{len(before) + 1}"
         salt = before[-1].salt if before else secrets.token_hex(16)
         present = models.champion(session)
         design = {} if present is None else {MODEL_VERSION: present.version}
