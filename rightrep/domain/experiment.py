@@ -60,9 +60,8 @@ class Experiment:
         standing: Whether it runs beside any other: a holdout.
 
     Raises:
-        InvalidInput: Fewer than two arms, two of one name, shares that do not add up to
-            1, a parameter that no arm can have, slices of time that do not flip between
-            two equal arms, or a holdout of anything but leads.
+        InvalidInput: Fewer than two arms, two of one name, or shares that do not add
+            up to 1.
     """
 
     experiment: str
@@ -86,6 +85,15 @@ class Experiment:
                 "The arms' shares are not positive or do not add up to 1.",
                 field="arms",
             )
+
+    def require_runnable(self) -> None:
+        """Refuse what could not be run.
+
+        Raises:
+            InvalidInput: A parameter that no arm can have, slices of time that do not
+                flip between two equal arms, or a holdout of anything but leads.
+        """
+        shares = [arm.share for arm in self.arms]
         if self.unit_kind is UnitKind.TIME_SLICE and shares != [0.5, 0.5]:
             raise InvalidInput(
                 "Slices of time flip between two arms of equal shares.",

@@ -40,8 +40,10 @@ def create_experiment(session: WriteSession, designed: Experiment) -> None:
     """Keep a design; units are not given to its arms yet.
 
     Raises:
+        InvalidInput: It could not be run.
         Conflict: There is an experiment of this name.
     """
+    designed.require_runnable()
     row = {name: getattr(designed, name) for name in _OWN_COLUMNS}
     adding = session.insert(experiments).on_conflict_do_nothing()
     if not session.execute(adding.returning(experiments.c.experiment), row).first():
@@ -72,8 +74,10 @@ def start_experiment(
 
     Raises:
         NotFound: No such experiment.
+        InvalidInput: It could not be run.
         Conflict: It has been started before, or another one is running.
     """
+    read_experiment(session, name).require_runnable()
     values: dict[str, object] = {"started_at": at}
     if design is not None:
         values["design"] = dict(design)

@@ -315,7 +315,8 @@ def keep_plan(session: WriteSession, made: MadePlan) -> None:
     plans.save_lines(session, header.plan_id, lines, exclusions=situation.codes)
     for arm, price in _prices(made):
         _publish(session, made, price, arm)
-    ask_for_curve(session, header, situation, chosen.fair)
+    if not made.parts:
+        ask_for_curve(session, header, situation, chosen.fair)
     outbox.emit(
         session,
         "rightrep.plan.made",

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import delete
@@ -36,7 +37,12 @@ SPRING = Experiment(
     salt="s1",
     arms=[
         Arm(arm="control", policy="round_robin", share=0.5),
-        Arm(arm="treatment", policy="optimal", share=0.5, parameters={"min_candidates": 1}),
+        Arm(
+            arm="treatment",
+            policy="optimal",
+            share=0.5,
+            parameters={"min_candidates": 1},
+        ),
     ],
     design={"horizon_days": 45, "metric": "conversion"},
     actor="k",
@@ -95,6 +101,34 @@ def test_a_name_is_used_once(store: Store) -> None:
 def test_arms_that_cannot_be_compared_are_refused(arms: list[Arm]) -> None:
     with pytest.raises(InvalidInput):
         replace(SPRING, arms=arms)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"arms": [replace(SPRING.arms[0], parameters={"dial": 1}), SPRING.arms[1]]},
+        {
+            "unit_kind": UnitKind.TIME_SLICE,
+            "arms": [
+                replace(arm, share=share)
+                for arm, share in zip(SPRING.arms, (0.3, 0.7), strict=True)
+            ],
+        },
+        {"standing": True, "unit_kind": UnitKind.TEAM_DAY},
+        {
+            "standing": True,
+            "arms": [replace(SPRING.arms[0], arm="kept"), SPRING.arms[1]],
+        },
+    ],
+    ids=["unknown parameter", "unequal slices", "kept teams", "no control"],
+)
+def test_what_could_not_be_run_is_not_kept(
+    store: Store, changed: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidInput):
+        created(store, replace(SPRING, **changed))
+    with store.read(ACME) as session:
+        assert list_experiments(session) == []
 
 
 def test_an_experiment_starts_once_and_stops_once(store: Store) -> None:
