@@ -14,6 +14,7 @@ from rightrep.domain.days import local_day
 from rightrep.domain.eligibility import CodeArray, Exclusion
 from rightrep.domain.experiment import AS_RULED, LOT, Arm, Experiment
 from rightrep.domain.ids import RepId
+from rightrep.domain.lead import LeadKind
 from rightrep.domain.lottery import lottery_draw
 from rightrep.domain.presence import month_so_far
 from rightrep.domain.roster import UNLIMITED, micros
@@ -86,8 +87,10 @@ def read_arming(
         only_known: Draw no lead that has not been drawn before.
         is_batch: Whether fairness is asked for.
     """
+    if not situation.leads or situation.kind is not LeadKind.LEAD:
+        return None
     in_force = arms_in_force(session)
-    if in_force is None or not situation.leads:
+    if in_force is None:
         return None
     drawn = draw_arms(session, in_force, situation, ruling, only_known=only_known)
     today = local_day(situation.at, situation.tenant.time_zone)

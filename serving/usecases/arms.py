@@ -29,7 +29,7 @@ from rightrep.domain.experiment import (
     UnitKind,
 )
 from rightrep.domain.ids import LeadId
-from rightrep.domain.lead import Lead, LeadKind
+from rightrep.domain.lead import Lead
 from rightrep.domain.rep import RepStatus
 from rightrep.domain.rule_sets import NO_RULE, ByPolicy, Sticky
 from rightrep.domain.slots import ArmKey, SlotPart, SlotSplit
@@ -271,10 +271,8 @@ def _chooses(
     situation: Situation, ruling: Ruling | None, logged: BoolArray
 ) -> BoolArray:
     """Leads for which a policy chooses among reps; bool (n_leads,)."""
-    kinds = [lead.kind is LeadKind.LEAD for lead in situation.leads]
-    sells = np.array(kinds, dtype=np.bool_)
     if ruling is None:
-        return sells
+        return np.ones(len(situation.leads), dtype=np.bool_)
     choices = [rule.choice for rule in ruling.rule_set.rules]
     by_policy = [isinstance(choice, ByPolicy) for choice in choices]
     sticky = [isinstance(choice, Sticky) for choice in choices]
@@ -282,7 +280,7 @@ def _chooses(
     returns = (ruling.past.previous_rep != UNASSIGNED) & ~logged
     chosen = np.array([*by_policy, False], dtype=np.bool_)[rule]
     chosen |= np.array([*sticky, False], dtype=np.bool_)[rule] & ~returns
-    return np.asarray(sells & chosen & (rule != NO_RULE))
+    return np.asarray(chosen & (rule != NO_RULE))
 
 
 def _keeps(
