@@ -108,6 +108,11 @@ class Log:
         starts = np.append(starts, key.size)
         return cls(key, at, order, keys, starts, _slots(keys, key.size))
 
+    @property
+    def keys(self) -> IntArray:
+        """The different keys, ascending."""
+        return self._keys
+
     def last(self, key: IntArray, at: IntArray) -> IntArray:
         """Position of the last event of each key known at ``at``, or -1."""
         first, after = self._span(key, at)

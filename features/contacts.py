@@ -80,7 +80,7 @@ class Contacts:
         Returns:
             Position of the asking row and the rep; int64 (n_partners,) each, ascending.
         """
-        keys = np.unique(self.seen.key)
+        keys = self.seen.keys
         low = np.searchsorted(keys, customer * self.n_reps, side="left")
         high = np.searchsorted(keys, (customer + 1) * self.n_reps, side="left")
         count = np.where(customer >= 0, high - low, 0)

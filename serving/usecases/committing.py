@@ -11,7 +11,7 @@ from rightrep.domain.days import local_day
 from rightrep.domain.decision import Cause, Decision
 from rightrep.domain.eligibility import Exclusion
 from rightrep.domain.event import Event
-from rightrep.domain.ids import DecisionId, LeadId, RepId, new_id
+from rightrep.domain.ids import DecisionId, LeadId, RepId, new_id, new_ids
 from rightrep.domain.plan import LineState, SettledLine, StoredPlan
 from rightrep.errors import AlreadyOwned, CapacityReached, Conflict
 from rightrep.store import outbox, plans
@@ -87,7 +87,7 @@ def _decisions(
 ) -> list[Decision]:
     return [
         Decision(
-            decision_id=DecisionId(new_id(at)),
+            decision_id=DecisionId(decision_id),
             lead_id=LeadId(line["lead_id"]),
             rep_id=RepId(line["rep_id"]),
             decided_at=at,
@@ -112,7 +112,9 @@ def _decisions(
             else np.frombuffer(line["feature_row"], "<f4").astype(np.float32),
             runner_ups=plans.runner_ups_of(line["runner_ups"]),
         )
-        for line in lines.to_pylist()
+        for decision_id, line in zip(
+            new_ids(at, lines.num_rows), lines.to_pylist(), strict=True
+        )
     ]
 
 
