@@ -23,6 +23,7 @@ from rightrep.domain.plan import LineState, PlanRep, StoredPlan
 from rightrep.store import plans
 from rightrep.store.exclusions import save_roster, unpacked
 from rightrep.store.models import PublishedModel, promote, publish_model
+from rightrep.store.runner_ups import runner_ups_text
 from rightrep.store.session import ReadSession, WriteSession
 from serving.usecases.committing import commit_plan
 from serving.usecases.situation import Situation, problem_of, read_situation
@@ -206,7 +207,7 @@ def _lines(
         net = np.where(situation.eligible[i], value[i] - price, -np.inf)
         others = [k for k in np.argsort(-net).tolist() if k != j and net[k] > -np.inf]
         runner_ups.append(
-            plans.runner_ups_text(
+            runner_ups_text(
                 RunnerUp(
                     rep_id=RepId(ids[k]),
                     p_convert=float(chance[i, k]),

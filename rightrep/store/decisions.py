@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+import orjson
 from sqlalchemy import RowMapping, bindparam, func, select, tuple_
 
 from rightrep.domain.decision import Cause, Decision, RunnerUp
@@ -27,6 +28,7 @@ from rightrep.store.exclusions import (
 from rightrep.store.guard import of_tenant
 from rightrep.store.kinds import only_leads
 from rightrep.store.rows import add_made, insert_new
+from rightrep.store.runner_ups import runner_ups_text
 from rightrep.store.schema import decisions
 from rightrep.store.session import ReadSession, WriteSession
 from rightrep.store.sets import any_of, batches
@@ -230,10 +232,7 @@ def _row(decision: Decision) -> dict[str, Any]:
         **{name: _number(getattr(decision, name)) for name in _NUMBERS},
         "cause": decision.cause.value,
         "feature_row": None if features is None else _float32_bytes(features),
-        "runner_ups": [
-            [r.rep_id, _number(r.p_convert), _number(r.value), _number(r.shadow_price)]
-            for r in decision.runner_ups
-        ],
+        "runner_ups": orjson.Fragment(runner_ups_text(decision.runner_ups)),
         "roster": None,
         "exclusions": None,
     }

@@ -10,7 +10,6 @@ from datetime import datetime
 from itertools import repeat
 from typing import Any
 
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import (
@@ -26,7 +25,6 @@ from sqlalchemy import (
     update,
 )
 
-from rightrep.domain.decision import RunnerUp
 from rightrep.domain.eligibility import CodeArray
 from rightrep.domain.lead import LeadKind
 from rightrep.domain.plan import LineState, PlanRep, SettledLine, StoredPlan
@@ -286,20 +284,6 @@ def purge_lines(session: WriteSession, *, before: datetime) -> int:
         of_tenant(plan_lines), plan_lines.c.plan_id.in_(old)
     )
     return session.execute(theirs).rowcount
-
-
-def runner_ups_text(ranked: Iterable[RunnerUp]) -> str:
-    """Runner-ups as a line keeps them: JSON of [rep, p, value, price], best first."""
-    rows = [[r.rep_id, r.p_convert, r.value, r.shadow_price] for r in ranked]
-    return orjson.dumps(rows).decode()
-
-
-def runner_ups_of(text: str) -> tuple[RunnerUp, ...]:
-    """Runner-ups from a line, best first."""
-    return tuple(
-        RunnerUp(rep_id=rep_id, p_convert=p, value=value, shadow_price=price)
-        for rep_id, p, value, price in orjson.loads(text)
-    )
 
 
 _SETTLE = (

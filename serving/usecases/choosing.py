@@ -285,19 +285,21 @@ def runner_ups(
     price = chosen.shadow_price
     best = _next_best(chosen, situation.routing.runner_ups)
     ids = situation.rep_ids
-    value, p = chosen.problem.value, None if scores is None else scores.p_convert
+    lead = np.arange(len(best))[:, None]
+    nothing: list[list[float | None]] = [[None] * best.shape[1]] * len(best)
+    p = value = prices = nothing
+    if scores is not None:
+        p = scores.p_convert[lead, best].astype(np.float64).tolist()
+        value = chosen.problem.value[lead, best].tolist()
+    if price is not None:
+        prices = price[best].tolist()
     return [
         [
-            RunnerUp(
-                rep_id=ids[j],
-                p_convert=None if p is None else float(p[i, j]),
-                value=None if p is None else float(value[i, j]),
-                shadow_price=None if price is None else float(price[j]),
-            )
-            for j in row
+            RunnerUp(rep_id=ids[j], p_convert=p_j, value=value_j, shadow_price=price_j)
+            for j, p_j, value_j, price_j in zip(*row, strict=True)
             if j != UNASSIGNED
         ]
-        for i, row in enumerate(best.tolist())
+        for row in zip(best.tolist(), p, value, prices, strict=True)
     ]
 
 

@@ -17,6 +17,7 @@ from rightrep.errors import AlreadyOwned, CapacityReached, Conflict
 from rightrep.store import outbox, plans
 from rightrep.store.capacity import Limits, Returned, take_leads
 from rightrep.store.exclusions import Exclusions
+from rightrep.store.runner_ups import KeptRunnerUps
 from rightrep.store.session import WriteSession
 from serving.usecases.arm_commits import drawn_codes, in_other_arms
 from serving.usecases.arms import arms_in_force
@@ -110,7 +111,7 @@ def _decisions(
             feature_row=None
             if line["feature_row"] is None
             else np.frombuffer(line["feature_row"], "<f4").astype(np.float32),
-            runner_ups=plans.runner_ups_of(line["runner_ups"]),
+            runner_ups=KeptRunnerUps(line["runner_ups"]),
         )
         for decision_id, line in zip(
             new_ids(at, lines.num_rows), lines.to_pylist(), strict=True

@@ -18,6 +18,7 @@ from rightrep.domain.slots import ArmKey
 from rightrep.errors import InfeasiblePlan, InvalidInput, ModelUnavailable
 from rightrep.store import bulk, outbox, plans, prices
 from rightrep.store.exclusions import save_roster
+from rightrep.store.runner_ups import runner_ups_text
 from rightrep.store.session import ReadSession, WriteSession
 from serving.usecases.advice import Scores
 from serving.usecases.arm_batch import (
@@ -454,7 +455,7 @@ def _lines(made: MadePlan) -> pa.Table:
         "lead_id": pa.array(situation.lead_ids, pa.string()),
         "rep_id": pa.array(rep_ids[rep_of], pa.string()),
         "propensity": chosen.plan.propensity,
-        "runner_ups": [plans.runner_ups_text(row) for row in others],
+        "runner_ups": [runner_ups_text(row) for row in others],
         "policy": pa.array(chosen.policy, pa.string()),
     }
     if chosen.ruling is not None:

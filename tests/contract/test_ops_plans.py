@@ -24,12 +24,11 @@ from rightrep.store.plans import (
     read_lines,
     read_plan,
     read_plan_reps,
-    runner_ups_of,
-    runner_ups_text,
     save_lines,
     save_plan,
     settle_lines,
 )
+from rightrep.store.runner_ups import runner_ups_of, runner_ups_text
 
 ACME = TenantId("acme")
 OTHER = TenantId("other")
