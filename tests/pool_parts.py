@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from rightrep.clock import FixedClock
 from rightrep.domain.activity import Activity, ActivityKind
 from rightrep.domain.ids import LeadId, RepId, TenantId, new_id
-from rightrep.domain.lead import LeadAttributes
+from rightrep.domain.lead import LeadAttributes, LeadKind
 from rightrep.domain.pools import Pool
 from rightrep.domain.rep import RepAttributes
 from rightrep.domain.tenant import Tenant
@@ -66,10 +66,13 @@ class Sales:
         """A snapshot of the tenant."""
         return self.context.store.read(self.tenant_id)
 
-    def add_leads(self, count: int, **attributes: Any) -> list[LeadId]:
-        """More leads."""
+    def add_leads(
+        self, count: int, kind: LeadKind = LeadKind.LEAD, **attributes: Any
+    ) -> list[LeadId]:
+        """More leads, or work orders."""
+        known = LeadAttributes(**attributes)
         with self.write() as session:
-            made = add_leads(session, count, LeadAttributes(**attributes), self.now)
+            made = add_leads(session, count, known, self.now, kind)
         self.leads += made
         return made
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from rightrep.domain.decision import Cause, Decision
 from rightrep.domain.ids import DecisionId, LeadId, RepId, TenantId, new_id
-from rightrep.domain.lead import Lead, LeadAttributes
+from rightrep.domain.lead import Lead, LeadAttributes, LeadKind
 from rightrep.domain.rep import Rep, RepAttributes
 from rightrep.domain.tenant import Tenant
 from rightrep.store.engine import Store
@@ -35,6 +35,7 @@ def add_leads(
     count: int,
     attributes: LeadAttributes | None = None,
     when: datetime = NOON,
+    kind: LeadKind = LeadKind.LEAD,
 ) -> list[LeadId]:
     ids = [LeadId(new_id(when)) for _ in range(count)]
     known = attributes or LeadAttributes()
@@ -47,6 +48,7 @@ def add_leads(
                 contact_id=None,
                 created_at=when,
                 attributes=known,
+                kind=kind,
             )
             for lead_id in ids
         ],

@@ -326,11 +326,11 @@ def rebuild_projection(session: WriteSession) -> None:
 
 def _add_states(session: WriteSession, states: Sequence[tuple[LeadId, Owned]]) -> None:
     """States of leads that are locked and to which nothing ever happened."""
-    rows = [
-        {"lead_id": lead_id, **dict(zip(_KEPT, state, strict=False))}
-        for lead_id, state in states
-    ]
-    add_made(session, ownership, rows)
+    add_made(session, ownership, [_row(*one) for one in states])
+
+
+def _row(lead_id: LeadId, state: Owned) -> dict[str, Any]:
+    return {"lead_id": lead_id, **dict(zip(_KEPT, state, strict=False))}
 
 
 def _write_states(
@@ -338,13 +338,7 @@ def _write_states(
 ) -> None:
     statement = _to_state(is_postgresql=session.is_postgresql)
     for batch in batches(states):
-        session.execute(
-            statement,
-            [
-                {"lead_id": lead_id, **dict(zip(_KEPT, state, strict=False))}
-                for lead_id, state in batch
-            ],
-        )
+        session.execute(statement, [_row(*one) for one in batch])
 
 
 @cache

@@ -4,11 +4,22 @@ from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Integer, Select, and_, bindparam, func, or_, select
+from sqlalchemy import (
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+)
 
 from rightrep.domain.days import day_bounds
 from rightrep.domain.decision import Cause
 from rightrep.domain.ids import LeadId, RepId
+from rightrep.domain.lead import LeadKind
 from rightrep.domain.ownership import OwnershipKind
 from rightrep.store.aliases import RecordKind
 from rightrep.store.guard import of_tenant
@@ -28,17 +39,21 @@ from rightrep.store.types import UtcDateTime
 PAGE = 1_000
 
 
-def free_leads(session: ReadSession, *, after: str = "") -> Iterator[list[LeadId]]:
+def free_leads(
+    session: ReadSession, *, kind: LeadKind | None = None, after: str = ""
+) -> Iterator[list[LeadId]]:
     """Open leads without owner in the order of their ids, by the page.
 
-    Leads that were merged away, won or lost are in no pool.
+    Leads that were merged away, or are closed, are in no pool.
 
     Args:
         session: Where to read.
+        kind: Leads, or work orders, which have an index of their own; None is both.
         after: Ids up to this one are left out.
     """
+    statement = _FREE[kind]
     while True:
-        found = session.execute(_FREE, {"after": after, "limit": PAGE}).all()
+        found = session.execute(statement, {"after": after, "limit": PAGE}).all()
         yield [LeadId(row.lead_id) for row in found]
         if len(found) < PAGE:
             return
@@ -81,7 +96,9 @@ def claims_on(
     return {row.rule: row.claimed for row in session.execute(_CLAIMED, asked)}
 
 
-def _free() -> "Select[Any]":
+def _free(kind: LeadKind | None) -> "Select[Any]":
+    # Spelled out: an index of tickets alone is no use to a parameter.
+    mine = leads.c.kind == literal_column(f"'{kind}'") if kind else true()
     later = outcomes.alias()
     replaced = select(later.c.event_id).where(
         of_tenant(later), later.c.replaces == outcomes.c.event_id
@@ -104,6 +121,7 @@ def _free() -> "Select[Any]":
         .outerjoin_from(leads, ownership, same)
         .where(
             of_tenant(leads),
+            mine,
             leads.c.lead_id > bindparam("after"),
             ownership.c.owner.is_(None),
             ~closed.exists(),
@@ -114,7 +132,7 @@ def _free() -> "Select[Any]":
     )
 
 
-_FREE = _free()
+_FREE = {kind: _free(kind) for kind in (None, *LeadKind)}
 _FORMER = (
     select(
         ownership_events.c.lead_id,

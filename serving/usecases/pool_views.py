@@ -115,7 +115,7 @@ def public_leads(
     if asking is not None and not pool.is_open_to(asking.rep):
         raise NotAllowed(f"The pool {name!r} is not open to rep {rep_id}.")
     found: list[Lead] = []
-    for page in free_leads(session, after=after):
+    for page in free_leads(session, kind=pool.kind, after=after):
         known = leads.get_leads(session, page, as_of=at)
         place = place_of(pools, known)
         found += [

@@ -207,15 +207,13 @@ def _claimable(
     """Leads of a kind with a position in public pools that are open to the rep."""
     asking = Claimant.of(session, rep_id, at)
     found: list[Lead] = []
-    for page in islice(free_leads(session), POOL_PAGES):
+    for page in islice(free_leads(session, kind=kind), POOL_PAGES):
         known = leads.get_leads(session, page, as_of=at)
         place = place_of(asking.pools, known)
         found += [
             lead
             for lead, k in zip(known, place.tolist(), strict=True)
-            if lead.kind is kind
-            and stop_of_lead(lead) is not None
-            and asking.pools[k].is_open_to(asking.rep)
+            if stop_of_lead(lead) is not None and asking.pools[k].is_open_to(asking.rep)
         ]
     return found
 

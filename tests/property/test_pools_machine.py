@@ -20,6 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from rightrep.domain.lead import LeadKind
 from rightrep.domain.outcome import Outcome, Result
 from rightrep.domain.pools import Counting
 from rightrep.domain.rep import Leave, Rep, RepAttributes
@@ -34,6 +35,7 @@ from tests.contract.test_store_ownership import projection
 from tests.pool_parts import BERLIN, START, Sales, sales
 
 N_LEADS, N_REPS = 6, 3
+TICKETS = range(4, N_LEADS)
 HOLDING, CLAIMS = 3, 2
 FRESH = timedelta(minutes=30)
 FOLLOW_UP, WIN, COOL_DOWN = 2, 5, 1
@@ -47,7 +49,7 @@ class Model:
     """Who has what since when, in plain Python.
 
     Leads 0 and 1 are in the pool "east", which is open to rep 0 alone; lead 2 is of
-    grade A, which is protected for ever.
+    grade A, which is protected for ever; leads 4 and 5 are work orders.
     """
 
     counting: Counting
@@ -72,6 +74,8 @@ class Model:
     @staticmethod
     def pool(lead: int) -> str:
         """The public pool of a lead."""
+        if lead in TICKETS:
+            return "tickets"
         return "east" if lead < 2 else "common"
 
     def end(self, since: datetime, days: int) -> datetime:
@@ -81,9 +85,10 @@ class Model:
         last = since.astimezone(ZoneInfo(BERLIN)).date() + timedelta(days=days + 1)
         return datetime.combine(last, time(), ZoneInfo(BERLIN))
 
-    def held(self, rep: int) -> int:
-        """Open leads of a rep."""
-        return sum(o == rep and k not in self.closed for k, o in self.owner.items())
+    def held(self, rep: int, among: range = range(N_LEADS)) -> int:
+        """Open leads of a rep, work orders among them."""
+        mine = (k for k, o in self.owner.items() if o == rep and k not in self.closed)
+        return sum(lead in among for lead in mine)
 
     def is_away(self, rep: int) -> bool:
         """Whether the rep is on leave."""
@@ -192,7 +197,9 @@ class Pools(RuleBasedStateMachine):
         self.shop.set_pool("east", leads={"region": ["East"]}, teams=["red"], **rules)
         self.shop.add_leads(2, region="East")
         self.shop.add_leads(1, grade="A")
-        self.shop.add_leads(N_LEADS - 3)
+        self.shop.set_pool("tickets", **rules)
+        self.shop.add_leads(TICKETS.start - 3)
+        self.shop.add_leads(len(TICKETS), LeadKind.TICKET, region="East")
         self.shop.add_reps(1, team="red")
         self.shop.add_reps(N_REPS - 1, team="blue")
         self.tick(hours=1)
@@ -299,7 +306,7 @@ class Pools(RuleBasedStateMachine):
     @precondition(lambda self: len(self.model.closed) < 2)
     @rule(lead=LEAD)
     def lose(self, lead: int) -> None:
-        """A lead is lost; while its owner keeps it, it no longer counts."""
+        """A lead is closed; while its owner keeps it, it no longer counts."""
         if lead not in self.model.owner or lead in self.model.closed:
             return
         self.tick()
@@ -307,7 +314,7 @@ class Pools(RuleBasedStateMachine):
             event_id=f"lost at {self.model.now.isoformat()}",
             lead_id=self.shop.leads[lead],
             decision_id=None,
-            result=Result.LOST,
+            result=Result.UNRESOLVED if lead in TICKETS else Result.LOST,
             closed_at=self.model.now,
             recorded_at=self.model.now,
         )
@@ -355,6 +362,12 @@ class Pools(RuleBasedStateMachine):
         leads, reps = self.shop.leads, self.shop.reps
         with self.shop.read() as session:
             entries = roster(session, as_of=self.model.now, local_day=self.model.today)
+            apart = roster(
+                session,
+                as_of=self.model.now,
+                local_day=self.model.today,
+                only=LeadKind.TICKET,
+            )
             claims = [claims_on(session, rep, self.model.today, BERLIN) for rep in reps]
             coming = coming_drops(session, reps, at=self.model.now, days=1)
         held = {entry.rep_id: entry.held for entry in entries}
@@ -365,8 +378,12 @@ class Pools(RuleBasedStateMachine):
             self.model.held(rep) for rep in range(N_REPS)
         ]
         assert max(held.values()) <= HOLDING
+        tickets = {entry.rep_id: entry.held for entry in apart}
+        assert [tickets[rep] for rep in reps] == [
+            self.model.held(rep, TICKETS) for rep in range(N_REPS)
+        ]
         for rep, of_pool in enumerate(claims):
-            for pool in ("east", "common"):
+            for pool in ("east", "tickets", "common"):
                 told = self.model.claims[rep, self.model.today, pool]
                 assert of_pool.get(pool, 0) == told <= CLAIMS
         horizon = self.model.end(self.model.now, 1)
