@@ -10,10 +10,22 @@ from rightrep.errors import InvalidInput
 SETTING = "learning"
 """Name of these settings among ``Tenant.settings``."""
 
+MOST_TRIALS = 200
+"""More sets of parameters than that are not tried."""
+
+_POSITIVE = (
+    "value_margin",
+    "drift_days",
+    "drift_psi",
+    "drift_missing",
+    "drift_calibration",
+    "drift_outcomes",
+)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Learning:
-    """When a challenger is good enough, and what counts as drift.
+    """How a challenger is made, when it is good enough, and what counts as drift.
 
     Attributes:
         value_margin: Share of the champion's value on randomised decisions that a
@@ -27,6 +39,10 @@ class Learning:
             (0, 1].
         drift_outcomes: Change of the share of outcomes known in the usual time that is
             drift; in (0, 1].
+        tuning_trials: Sets of parameters that a scheduled training tries; 0 takes the
+            usual ones, else 2 to 200.
+        refuse_leaks: Whether columns that may know the outcome stop a scheduled
+            training.
     """
 
     value_margin: float = 0.1
@@ -35,6 +51,8 @@ class Learning:
     drift_missing: float = 0.1
     drift_calibration: float = 0.03
     drift_outcomes: float = 0.15
+    tuning_trials: int = 0
+    refuse_leaks: bool = False
 
     def __post_init__(self) -> None:
         """Check every range.
@@ -42,14 +60,22 @@ class Learning:
         Raises:
             InvalidInput: A range above does not hold.
         """
-        for field in fields(self):
-            value = getattr(self, field.name)
-            where = f"{SETTING}.{field.name}"
+        if not isinstance(self.refuse_leaks, bool):
+            raise InvalidInput("It is true or false.", field=f"{SETTING}.refuse_leaks")
+        trials = self.tuning_trials
+        if type(trials) is not int or not (trials == 0 or 2 <= trials <= MOST_TRIALS):
+            raise InvalidInput(
+                f"Trials are 0, or a whole number from 2 to {MOST_TRIALS}.",
+                field=f"{SETTING}.tuning_trials",
+            )
+        for name in _POSITIVE:
+            value = getattr(self, name)
+            where = f"{SETTING}.{name}"
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise InvalidInput("It must be a number.", field=where)
             if not value > 0:
                 raise InvalidInput("It must be positive.", field=where)
-            if field.name not in ("drift_days", "drift_psi") and value > 1:
+            if name not in ("drift_days", "drift_psi") and value > 1:
                 raise InvalidInput("It is a share, at most 1.", field=where)
         if not isinstance(self.drift_days, int) or self.drift_days > 366:
             raise InvalidInput(

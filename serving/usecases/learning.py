@@ -195,6 +195,7 @@ def _published(
         | {
             "reps_differ": report.reps_differ,
             "found": report.in_words(),
+            "tuning": None if trained.tuning is None else trained.tuning.in_words(),
             "verdict": {"promoted": verdict.promoted, **_told(verdict)},
         },
         data_hash=report.data_hash,

@@ -5,12 +5,14 @@ from datetime import datetime
 
 import structlog
 
+from rightrep.domain.learning import Learning
 from rightrep.errors import StoreUnavailable, TooFewOutcomes
 from rightrep.store import jobs, models
 from rightrep.store.erasure import scrub
 from rightrep.store.jobs import Enqueued
 from rightrep.store.retention import apply_retention
 from rightrep.store.session import WriteSession
+from rightrep.store.tenants import get_tenant
 from serving.usecases import learning
 from serving.usecases.context import Context
 from serving.usecases.watching import RETRAIN, keep_look, look_at_champion
@@ -42,9 +44,16 @@ def ask_for(session: WriteSession, kind: str, *, actor: str, at: datetime) -> En
 
 def retrain(context: Context, task: Task) -> Effect:
     """Train a challenger; publish it, and promote it where it is better."""
+    with context.store.read(task.tenant_id) as session:
+        wanted = Learning.of(get_tenant(session).settings)
     try:
         learnt = learning.learn(
-            context, task.tenant_id, as_of=context.clock.now(), report=task.report
+            context,
+            task.tenant_id,
+            as_of=context.clock.now(),
+            n_trials=wanted.tuning_trials,
+            refuse_leaks=wanted.refuse_leaks,
+            report=task.report,
         )
     except TooFewOutcomes as error:
         # Not a failure: a young tenant goes by rules, and is asked again next time.

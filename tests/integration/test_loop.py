@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from experiments.simulate import MarketSettings, write_demo
 from rightrep.domain.job import JobState
 from rightrep.domain.roles import Role
 from rightrep.intake.fields import Kind
@@ -105,6 +107,63 @@ def test_a_challenger_is_judged_by_later_decisions_and_the_verdict_is_told(
     assert result["promoted"] == (
         checks["log loss"]["passed"] and checks["calibration"]["passed"]
     )
+
+
+def test_a_scheduled_training_tunes_where_the_settings_say_so(served: Served) -> None:
+    wanted = {"learning": {"tuning_trials": 2}}
+    served.call("PUT", "/v1/settings/learning", wanted, role=Role.ANALYST)
+
+    version = ask(served, RETRAIN)["version"]
+
+    with served.context.store.read(ACME) as session:
+        tuned = models.read_model(session, version).metrics["tuning"]
+        usual = models.read_model(session, "1").metrics["tuning"]
+    assert usual is None
+    assert "2" in tuned
+
+
+def test_a_scheduled_training_stops_at_leaks_where_the_settings_say_so(
+    store: Store, tmp_path: Path
+) -> None:
+    tenant = serve(store, tmp_path)
+    import_knowing(tenant, tmp_path)
+    wanted = {"learning": {"refuse_leaks": True}}
+    tenant.call("PUT", "/v1/settings/learning", wanted, role=Role.ANALYST)
+
+    asked = tenant.post("/v1/models/retrain", None, role=Role.ANALYST).json()
+    while tenant.work():
+        pass
+
+    done = tenant.get(f"/v1/jobs/{asked['job_id']}").json()
+    assert done["state"] == "failed"
+    assert "closed_on" in done["error"]
+    assert champion(tenant) is None
+
+
+def import_knowing(tenant: Served, folder: Path) -> None:
+    """A market whose leads say from the start when they will be closed."""
+    market = MarketSettings(
+        n_leads=900,
+        n_reps=4,
+        days=240,
+        conversion=0.3,
+        label_window_days=30,
+        activities_per_lead=0.0,
+    )
+    tenant.clock.move(market.end - tenant.clock.now())
+    made = write_demo(folder / "market", market)
+    closed = pd.read_csv(made.files["outcomes"]).groupby("lead")["closed_at"].min()
+    leads = pd.read_csv(made.files["leads"])
+    leads["attributes.closed_on"] = leads["external_id"].map(closed).str[:10]
+    leads.to_csv(made.files["leads"], index=False)
+    for name in ("reps", "leads", "decisions", "outcomes"):
+        import_file(
+            tenant.context.store,
+            ACME,
+            Kind(name),
+            made.files[name],
+            clock=tenant.clock,
+        )
 
 
 def test_a_challenger_without_new_decisions_is_refused_and_says_so(
@@ -328,6 +387,9 @@ def test_a_changed_schedule_takes_the_place_of_the_one_before(
         ({"learning": {"value_margin": 2}}, "learning.value_margin"),
         ({"learning": {"drift_days": 1.5}}, "learning.drift_days"),
         ({"learning": {"margin": 1}}, "learning.margin"),
+        ({"learning": {"tuning_trials": 1}}, "learning.tuning_trials"),
+        ({"learning": {"tuning_trials": 201}}, "learning.tuning_trials"),
+        ({"learning": {"refuse_leaks": 1}}, "learning.refuse_leaks"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(
