@@ -65,7 +65,9 @@ def post_password(
 @router.post("/me/sign-outs", dependencies=OWN_FORM)
 def post_sign_outs(look: OwnLooking) -> Response:
     """End every other sign-in of the person."""
-    person, present = _person(look), look.visitor.session_id
+    person, present = look.visitor.person, look.visitor.session_id
+    if person is None:
+        raise NotAllowed(NO_PASSWORD)
     with look.parts.store.write(look.tenant_id) as session:
         for one in sign_ins.list_sign_ins(
             session, at=look.at, person_id=person.person_id

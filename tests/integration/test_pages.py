@@ -60,6 +60,7 @@ def every_page(served: Served) -> Iterator[Any]:
     for path in (
         "/better",
         "/models",
+        "/me",
         "/stuck",
         "/fair",
         "/channels",
