@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from experiments.bucketing import arms_of_units, in_holdout, team_day
 from rightrep.domain.decision import Decision
@@ -30,7 +30,9 @@ from rightrep.store.experiments import (
 from rightrep.store.guard import of_tenant
 from rightrep.store.prices import latest_prices
 from rightrep.store.schema_plans import experiment_units
+from serving.usecases.arm_views import read_arming
 from serving.usecases.arms import arms_in_force
+from serving.usecases.situation import read_situation
 from tests.drawn_market import draw_model
 from tests.serving_parts import ACME, NOON, Served, serve
 
@@ -573,3 +575,20 @@ def test_without_an_experiment_nothing_is_logged(served: Served) -> None:
             select(experiment_units).where(of_tenant(experiment_units))
         )
         assert found.first() is None
+
+
+def test_without_an_experiment_arms_cost_one_query(served: Served) -> None:
+    [lead] = leads(served, 1)
+    said: list[str] = []
+
+    with served.context.store.read(ACME) as session:
+        situation = read_situation(session, [LeadId(lead)], at=served.clock.now())
+        event.listen(
+            session.connection,
+            "before_cursor_execute",
+            lambda *args: said.append(str(args[2])),
+        )
+        book = served.context.win_rates
+        assert read_arming(session, situation, None, book) is None
+
+    assert len(said) == 1
