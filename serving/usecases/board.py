@@ -27,6 +27,8 @@ from rightrep.store.tenants import get_tenant
 from serving.usecases.board_names import Names, read_names
 from serving.usecases.board_reasons import Unassigned, read_unassigned
 
+WINDOW_DAYS = 60
+"""Days in which a win counts as long as no model says how many."""
 UNASSIGNED_SHOWN = 8
 DECISIONS_SHOWN = 8
 
@@ -262,6 +264,11 @@ def read_loads(
     ]
     listed = (load for load in loads if load.rep_id in of or _takes_part(load))
     return sorted(listed, key=_pressure)
+
+
+def window_days(model: PublishedModel | None) -> int:
+    """Days in which a win counts."""
+    return WINDOW_DAYS if model is None else model.label_window_days
 
 
 def reps_of(made: Sequence[Decision]) -> list[RepId]:

@@ -22,11 +22,10 @@ from rightrep.store.models import PublishedModel, champion
 from rightrep.store.rates import Rates, get_rates
 from rightrep.store.session import ReadSession
 from rightrep.store.tenants import get_tenant
+from serving.usecases.board import window_days
 
 LEVEL = 0.95
 """Of all rows of a table at once."""
-WINDOW_DAYS = 60
-"""Days in which a win counts as long as no model says how many."""
 CAMPAIGNS_SHOWN = 100
 STEPS = (
     Stage.NEW,
@@ -179,7 +178,7 @@ def read_channels(
     first_day = today - timedelta(days=days - 1)
     first, _ = day_bounds(first_day, tenant.time_zone)
     model = champion(session)
-    window = WINDOW_DAYS if model is None else model.label_window_days
+    window = window_days(model)
     cohort = read_cohort(session, first=first, before=at + timedelta(microseconds=1))
     rates = get_rates(session, tenant.currency)
     told = list_channel_costs(session, first=first_day, last=today)

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from rightrep.domain.followup import FollowUpTask, TaskState
+from rightrep.domain.ids import RepId
 from rightrep.domain.tenant import Tenant
+from rightrep.store import followup
 from rightrep.store.alarms import RaisedAlarm, list_alarms
 from rightrep.store.customers import get_customers
 from rightrep.store.health import CustomerHealth, list_alarmed
@@ -17,7 +20,10 @@ from serving.usecases.board_reasons import Unassigned, read_unassigned
 from serving.usecases.pool_views import coming_drops, team
 
 DROPS_SHOWN = 100
+OVERDUE_SHOWN = 100
 ALARMS_SHOWN = 50
+LEADS_LINKED = 10
+"""Leads of an alarm that the page leads to."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +50,8 @@ class Stuck:
         unassigned: Its leads that nobody gets, counted; None without a plan.
         drops: Leads that drop back soon if nothing happens, the first ones first.
         n_drops: How many there are.
+        overdue: Follow-ups that should have been done by now, longest due first.
+        n_overdue: How many there are.
         alarms: Open alarms about cheating; None where the reader may not see them.
         churning: Customers whose churn alarm is on, the newest first.
         names: What to call the people on the page.
@@ -55,6 +63,8 @@ class Stuck:
     unassigned: Unassigned | None
     drops: Sequence[Drop]
     n_drops: int
+    overdue: Sequence[FollowUpTask]
+    n_overdue: int
     alarms: Sequence[RaisedAlarm] | None
     churning: Sequence[Churning]
     names: Names
@@ -70,10 +80,14 @@ def read_stuck(session: ReadSession, *, at: datetime, named: bool) -> Stuck:
     """
     header = find_plan(session, None)
     waiting = None if header is None else read_unassigned(session, header, limit=1)
-    coming = coming_drops(session, team(session, None, at=at), at=at)
+    reps = team(session, None, at=at)
+    coming = coming_drops(session, reps, at=at)
+    tasks = _overdue(session, reps, at)
+    overdue = tasks[:OVERDUE_SHOWN]
     drops = coming[:DROPS_SHOWN]
     alarms = list_alarms(session, limit=ALARMS_SHOWN) if named else None
     accused = [rep_id for one in alarms or () for rep_id in one.alarm.reps]
+    evidence = [lead for one in alarms or () for lead in one.alarm.leads[:LEADS_LINKED]]
     return Stuck(
         tenant=get_tenant(session),
         at=at,
@@ -81,16 +95,35 @@ def read_stuck(session: ReadSession, *, at: datetime, named: bool) -> Stuck:
         unassigned=waiting,
         drops=drops,
         n_drops=len(coming),
+        overdue=overdue,
+        n_overdue=len(tasks),
         alarms=alarms,
         churning=_churning(session, named=named),
         names=read_names(
             session,
-            reps=[*(one.owner for one in drops), *accused, *owners_of(waiting)],
-            leads=[one.lead_id for one in drops],
+            reps=[
+                *(one.owner for one in drops),
+                *(task.stretch.rep_id for task in overdue),
+                *accused,
+                *owners_of(waiting),
+            ],
+            leads=[
+                *(one.lead_id for one in drops),
+                *(task.stretch.lead_id for task in overdue),
+                *evidence,
+            ],
             at=at,
             named=named,
         ),
     )
+
+
+def _overdue(
+    session: ReadSession, reps: Sequence[RepId], at: datetime
+) -> list[FollowUpTask]:
+    open_ones = followup.open_tasks_of(session, reps, at)
+    late = [task for task in open_ones if task.state(at) is TaskState.OVERDUE]
+    return sorted(late, key=lambda task: (task.due_at, task.stretch.task_id))
 
 
 def _churning(session: ReadSession, *, named: bool) -> list[Churning]:

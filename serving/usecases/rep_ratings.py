@@ -128,6 +128,12 @@ def in_words(standing: Standing, currency: str) -> dict[str, str]:
     }
 
 
+def leads_in_words(standing: Standing, currency: str, language: str) -> str:
+    """The leads that a standing is about, such as "leads from referral"."""
+    phrases = _PHRASES[language]
+    return phrases[standing.scope].format(_value(standing, phrases, currency))
+
+
 def _sentence(
     standing: Standing, phrases: Mapping[str, str], group: str, currency: str
 ) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Query, Response
 
+from features.standings import Standing
 from rightrep.errors import NotAllowed
 from rightrep.store.alarms import RaisedAlarm
 from serving.models import Key
@@ -17,6 +18,7 @@ from serving.usecases import (
     rep_ratings,
 )
 from serving.usecases.cheating import in_words
+from serving.usecases.paces import Speed
 from serving.web import charts
 from serving.web.files import csv_file
 from serving.web.page_route import Look, Looking, router
@@ -36,6 +38,14 @@ CSV_COLUMNS = (
     "rating_low",
     "rating_high",
     "compared_with",
+    "hours_to_touch",
+    "touch_ratio",
+    "touch_low",
+    "touch_high",
+    "hours_to_close",
+    "close_ratio",
+    "close_low",
+    "close_high",
     "model_version",
     "as_of",
 )
@@ -77,11 +87,17 @@ def get_rep(rep_id: Key, look: Looking) -> Response:
     """One rep's rating, overall and by segment, in words."""
     _require_manager(look)
     page = board_reps.read_rep(look.parts, look.tenant_id, rep_id, at=look.at)
-    told = [
-        rep_ratings.in_words(standing, page.tenant.currency)[look.language]
-        for standing in (page.rating.standings if page.rating else ())
-    ]
-    return look.show("rep.html", page=page, told=told, say=look.say(page.tenant))
+    currency = page.tenant.currency
+
+    def told(standing: Standing) -> str:
+        return rep_ratings.in_words(standing, currency)[look.language]
+
+    def leads(standing: Standing) -> str:
+        return rep_ratings.leads_in_words(standing, currency, look.language)
+
+    return look.show(
+        "rep.html", page=page, told=told, leads=leads, say=look.say(page.tenant)
+    )
 
 
 @router.get("/models")
@@ -123,6 +139,7 @@ def _require_manager(look: Look) -> None:
 def _rows(page: board_reps.TeamPage) -> Iterator[Sequence[object]]:
     for load in page.loads:
         found = page.standings.get(load.rep_id)
+        pace = page.paces.get(load.rep_id)
         yield (
             load.rep_id,
             page.names.rep(load.rep_id),
@@ -137,6 +154,14 @@ def _rows(page: board_reps.TeamPage) -> Iterator[Sequence[object]]:
             found and found.low,
             found and found.high,
             found and ("team" if found.with_team else "all reps"),
+            *_speed(pace and pace.touch),
+            *_speed(pace and pace.close),
             page.rating and page.rating.model_version,
             page.at.isoformat(),
         )
+
+
+def _speed(speed: Speed | None) -> Sequence[object]:
+    if speed is None:
+        return (None,) * 4
+    return (speed.median_hours, speed.ratio, speed.low, speed.high)

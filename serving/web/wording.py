@@ -6,6 +6,7 @@ from math import ceil
 
 from babel.dates import format_date, format_datetime, format_timedelta, get_timezone
 from babel.numbers import format_currency, format_decimal, format_percent
+from babel.units import format_unit
 
 from rightrep.domain.money import Money, minor_digits
 from rightrep.domain.routing import Objective
@@ -16,6 +17,7 @@ _DAY = {"en": "d MMM y", "zh": "y年M月d日"}
 _MINUTE = {"en": "d MMM y, HH:mm", "zh": "y年M月d日 HH:mm"}
 _WHOLE_FROM = 100
 _MINUS = "−"
+_DAYS_FROM_HOURS = 48
 _SMALL_SHARE = 1e-4
 _SECOND = timedelta(seconds=1)
 
@@ -120,6 +122,16 @@ class Say:
         """How long ago, roughly."""
         gone = min(at - now, -_SECOND)
         return format_timedelta(gone, add_direction=True, locale=self.locale)
+
+    def hours(self, hours: float) -> str:
+        """How long, in minutes, hours or days."""
+        amount, unit = hours / 24.0, "duration-day"
+        if hours < 1.0:
+            amount, unit = hours * 60.0, "duration-minute"
+        elif hours < _DAYS_FROM_HOURS:
+            amount, unit = hours, "duration-hour"
+        digits = 0 if amount >= 10.0 or unit == "duration-minute" else 1
+        return format_unit(round(amount, digits), unit, locale=self.locale)
 
     def _money(self, major: float, currency: str) -> str:
         is_whole = major == 0 or abs(major) >= _WHOLE_FROM

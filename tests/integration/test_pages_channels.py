@@ -10,7 +10,7 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from rightrep.store.engine import Store
-from serving.usecases.board_channels import WINDOW_DAYS
+from serving.usecases.board import WINDOW_DAYS
 from serving.web.language import COOKIE
 from tests.integration.test_pages_board import read, signed_in
 from tests.integration.test_pages_languages import ENGLISH_WORDS

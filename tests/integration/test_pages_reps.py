@@ -2,17 +2,23 @@
 
 import csv
 import io
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from rightrep.domain.activity import Activity, ActivityKind
+from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.roles import Role
+from rightrep.store.activities import record_activities
+from rightrep.store.decisions import list_decisions, log_decisions
 from rightrep.store.engine import Store
 from serving.web.language import COOKIE
 from tests.integration.test_pages_board import read, signed_in
 from tests.integration.test_pages_languages import ENGLISH_WORDS
 from tests.integration.test_rep_rating_api import N_REPS, rate
-from tests.serving_parts import Served, serve
+from tests.serving_parts import ACME, Served, serve
+from tests.store_records import decision
 
 
 @pytest.fixture
@@ -58,9 +64,19 @@ def test_a_rep_opens_up_by_segment_in_words_of_both_languages(served: Served) ->
     served.http.cookies.set(COOKIE, "zh")
     chinese = read(served, "/reps/r1")
 
-    for standing in told[1]["standings"]:  # type: ignore[attr-defined]
-        assert " ".join(standing["words"]["en"].split()) in shown
-        assert standing["words"]["zh"].split("，")[0] in chinese
+    first, *segments = told[1]["standings"]  # type: ignore[misc]
+    words = " ".join(first["words"]["en"].split())
+    assert words[1:] in shown
+    assert first["words"]["zh"].split("，")[0] in chinese
+    assert segments
+    known = [one for one in segments if one["ratio"] is not None]
+    unlike = [one for one in known if not one["low"] <= 1 <= one["high"]]
+    for one in known:
+        assert f"{one['ratio']:.2f} {one['low']:.2f}–{one['high']:.2f}" in shown
+        is_told = " ".join(one["words"]["en"].split()) in shown
+        assert is_told is (one in unlike)
+    left = len(segments) - len(unlike)
+    assert f"In {left} of {len(segments)} segments no difference" in shown
     assert f"From rep {told[1]['rep_id']}" in shown
     assert ENGLISH_WORDS.findall(read(served, "/reps")) == []
 
@@ -75,8 +91,8 @@ def test_without_a_model_there_is_load_and_no_rating(served: Served) -> None:
     after = read(served, "/reps")
 
     assert "No ratings: no model can say" in before
-    assert "– – – 0 1" in before
-    assert "– – – 1 1 full" in after
+    assert "– – – – 0 1" in before
+    assert "– – – – 1 1 full" in after
     assert "No ratings" in read(served, "/reps/r1")
     assert rows(served)[0]["rating"] == ""
 
@@ -96,3 +112,95 @@ def test_ratings_of_people_are_for_managers(store: Store, tmp_path: Path) -> Non
         assert answer.status_code == 403
         assert "Rep r1" not in answer.text
     assert 'href="/reps"' not in served.http.get("/").text
+
+
+def paced(served: Served, hours: dict[str, float], leads: int = 30) -> None:
+    """Reps who touched their leads after so many hours, ten days ago."""
+    own = [RepId(one) for one in served.add_reps(*hours)]
+    ids = [LeadId(x) for x in served.add_leads(*(f"L{k}" for k in range(leads)))]
+    given = served.clock.now()
+    served.clock.move(timedelta(days=10))
+    signed_in(served)
+    made, done = [], []
+    for k, lead in enumerate(ids):
+        rep = own[k % len(own)]
+        made.append(decision(lead, rep, given))
+        after = [*hours.values()][k % len(own)] * (1 + k / leads)
+        done.append(touch(lead, rep, given + timedelta(hours=after)))
+    with served.context.store.write(ACME) as session:
+        log_decisions(session, made)
+        record_activities(session, done)
+
+
+def touch(lead: LeadId, rep: RepId, at: datetime) -> Activity:
+    return Activity(
+        event_id=f"touch {lead} {at}",
+        kind=ActivityKind.CALL,
+        lead_id=lead,
+        rep_id=rep,
+        happened_at=at,
+        recorded_at=at,
+    )
+
+
+def test_who_departs_in_the_first_touch_is_named_with_interval(served: Served) -> None:
+    paced(served, {"quick": 2.0, "slow": 20.0}, leads=60)
+
+    shown, kept = read(served, "/reps"), {row["rep"]: row for row in rows(served)}
+
+    slow = kept["Rep slow"]
+    assert float(slow["touch_low"]) > 1
+    assert (
+        float(slow["touch_low"])
+        < float(slow["touch_ratio"])
+        == pytest.approx(10, rel=0.05)
+    )
+    ratio = f"{float(slow['touch_ratio']):.2f}"
+    assert (
+        f"slower 1 rep to the first touch, against all others: Rep slow ×{ratio}"
+        in (shown)
+    )
+    own = read(served, "/reps/slow")
+    assert f"slower ×{ratio}" in own
+
+
+def test_where_reps_do_not_differ_nobody_is_named(served: Served) -> None:
+    paced(served, {"one": 3.0, "two": 3.0}, leads=60)
+
+    assert "nobody departs from the others" in read(served, "/reps")
+
+
+def test_an_earlier_touch_on_record_makes_the_rep_quicker(served: Served) -> None:
+    paced(served, {"quick": 2.0, "slow": 20.0}, leads=60)
+    before = {row["rep"]: row for row in rows(served)}["Rep slow"]
+    given = served.clock.now() - timedelta(days=10)
+    with served.context.store.write(ACME) as session:
+        made = list_decisions(session, limit=100).decisions
+        slow = [one for one in made if one.rep_id == before["rep_id"]]
+        soon = given + timedelta(hours=1)
+        record_activities(session, [touch(d.lead_id, d.rep_id, soon) for d in slow])
+
+    after = {row["rep"]: row for row in rows(served)}["Rep slow"]
+
+    assert float(after["hours_to_touch"]) == pytest.approx(1.0)
+    assert float(after["touch_ratio"]) < 1 < float(before["touch_ratio"])
+
+
+def test_a_lead_that_still_waits_counts_as_long_as_it_had(served: Served) -> None:
+    own = [RepId(one) for one in served.add_reps("idle", "busy")]
+    ids = [LeadId(x) for x in served.add_leads(*(f"L{k}" for k in range(40)))]
+    given = served.clock.now()
+    with served.context.store.write(ACME) as session:
+        pairs = [(lead, own[k % 2]) for k, lead in enumerate(ids)]
+        log_decisions(session, [decision(lead, rep, given) for lead, rep in pairs])
+        soon = given + timedelta(hours=5)
+        done = [touch(lead, rep, soon) for lead, rep in pairs if rep == own[1]]
+        record_activities(session, done)
+    young = read(served, "/reps")
+    served.clock.move(timedelta(days=8))
+    signed_in(served)
+
+    shown = read(served, "/reps")
+
+    assert "first touch, against" not in young
+    assert "Rep idle – – slower > 7 days" in " ".join(shown.split())

@@ -1,5 +1,6 @@
 """What is stuck: told with its records, and gone from the page when it is not."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -154,3 +155,38 @@ def test_an_analyst_sees_what_is_stuck_and_nobody_accused(
     assert "Leads about to drop" in shown
     assert "cheating" not in shown
     assert "wang" not in shown
+
+
+def test_an_overdue_follow_up_is_listed_until_the_lead_is_touched(
+    served: Served,
+) -> None:
+    about_to_drop(served)
+    work(served, "/v1/tasks/look")
+    assert "No follow-up is overdue." in read(served, "/stuck")
+    served.clock.move(timedelta(days=3))
+    signed_in(served)
+    before = read(served, "/stuck")
+
+    act(served, "L1", "13:00", "call", 30.0)
+
+    after = read(served, "/stuck")
+    assert "Follow-ups overdue 2" in before
+    assert "Follow-ups overdue 1" in after
+    (table,) = re.findall(r"Late by.*?From the open follow-up", after)
+    assert "L2 Rep wang" in table
+    assert "L1" not in table
+
+
+def test_an_alarm_leads_to_its_reps_and_leads(served: Served) -> None:
+    (rep,) = served.add_reps("wang")
+    one, two = served.add_leads("one", "two")
+    act(served, "one", "09:00", "visit", 30.6)
+    act(served, "two", "09:30", "visit", 34.2)
+    work(served, "/v1/alarms/search")
+
+    page = served.http.get("/stuck").text
+    alarm = page.split('id="alarms"')[1].split("</section>")[0]
+
+    for path in (f"/reps/{rep}", f"/leads/{one}", f"/leads/{two}"):
+        assert f'href="{path}"' in alarm
+        assert served.http.get(path).status_code == 200

@@ -1,0 +1,79 @@
+"""How long decisions took to their first touch and to their end."""
+
+from datetime import datetime
+
+import pyarrow as pa
+from sqlalchemy import and_, bindparam, func, select
+
+from rightrep.store.arrow import TEXT, TIME, read_table
+from rightrep.store.followup import NOT_FOLLOWED_UP
+from rightrep.store.guard import of_tenant
+from rightrep.store.layouts import Types
+from rightrep.store.schema import activities, decisions, outcomes
+from rightrep.store.session import ReadSession
+
+
+def decision_times(
+    session: ReadSession, *, first: datetime, before: datetime
+) -> pa.Table:
+    """When the decisions of a span were touched first, and when they ended.
+
+    Args:
+        session: Where to read.
+        first: First instant of the span.
+        before: First instant after it.
+
+    Returns:
+        ``rep_id``, ``decided_at``, ``touched_at`` (the first follow-up of that rep with
+        the lead, null while there is none) and ``closed_at`` (corrections applied, null
+        while it is open).
+    """
+    return read_table(session, _TIMES, _TYPES, {"first": first, "before": before})
+
+
+_TYPES: Types = {
+    "rep_id": TEXT,
+    "decided_at": TIME,
+    "touched_at": TIME,
+    "closed_at": TIME,
+}
+_FIRST, _BEFORE = (
+    bindparam(name, type_=decisions.c.decided_at.type) for name in ("first", "before")
+)
+_LATER = outcomes.alias()
+_TOUCHED = (
+    select(func.min(activities.c.happened_at))
+    .where(
+        of_tenant(activities),
+        activities.c.lead_id == decisions.c.lead_id,
+        activities.c.rep_id == decisions.c.rep_id,
+        activities.c.happened_at >= decisions.c.decided_at,
+        *(activities.c.kind != kind.value for kind in NOT_FOLLOWED_UP),
+    )
+    .scalar_subquery()
+)
+_REPLACED = select(_LATER.c.event_id).where(
+    of_tenant(_LATER), _LATER.c.replaces == outcomes.c.event_id
+)
+_CLOSED = (
+    select(func.min(outcomes.c.closed_at))
+    .where(
+        of_tenant(outcomes),
+        and_(
+            outcomes.c.lead_id == decisions.c.lead_id,
+            outcomes.c.closed_at >= decisions.c.decided_at,
+        ),
+        ~_REPLACED.exists(),
+    )
+    .scalar_subquery()
+)
+_TIMES = select(
+    decisions.c.rep_id,
+    decisions.c.decided_at,
+    _TOUCHED.label("touched_at"),
+    _CLOSED.label("closed_at"),
+).where(
+    of_tenant(decisions),
+    decisions.c.decided_at >= _FIRST,
+    decisions.c.decided_at < _BEFORE,
+)
