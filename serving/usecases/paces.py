@@ -113,7 +113,8 @@ def _hours(
         Columns rep_id and hours.
     """
     judged = times[times["decided_at"] <= at - cap]
-    took = (judged[until] - judged["decided_at"]) / pd.Timedelta(hours=1)
+    apart: pd.Series[pd.Timedelta] = judged[until] - judged["decided_at"]
+    took = apart.dt.total_seconds() / 3600.0
     most = cap / timedelta(hours=1)
     hours = took.fillna(most).clip(lower=_SHORTEST_HOURS, upper=most)
     return pd.DataFrame({"rep_id": judged["rep_id"], "hours": hours})

@@ -154,8 +154,8 @@ def _rows(page: board_reps.TeamPage) -> Iterator[Sequence[object]]:
             found and found.low,
             found and found.high,
             found and ("team" if found.with_team else "all reps"),
-            *_speed(pace and pace.touch),
-            *_speed(pace and pace.close),
+            *_speed(None if pace is None else pace.touch),
+            *_speed(None if pace is None else pace.close),
             page.rating and page.rating.model_version,
             page.at.isoformat(),
         )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rightrep.domain.decision import Cause, Decision
-from rightrep.domain.ids import LeadId, RepId, new_id
+from rightrep.domain.ids import DecisionId, LeadId, RepId, new_id
 from rightrep.domain.roles import Role
 from rightrep.store.aliases import RecordKind
 from rightrep.store.decisions import list_decisions, log_decisions
@@ -101,7 +101,7 @@ def test_another_row_of_the_same_model_is_explained_otherwise(
     served.clock.move(MINUTE)
     later = replace(
         made,
-        decision_id=new_id(served.clock.now()),
+        decision_id=DecisionId(new_id(served.clock.now())),
         decided_at=served.clock.now(),
         recorded_at=served.clock.now(),
         feature_row=rows.columns[400],
