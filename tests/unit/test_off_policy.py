@@ -4,6 +4,7 @@ import doctest
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
 from experiments import off_policy
 from experiments.off_policy import (
@@ -201,6 +202,33 @@ def test_what_no_lottery_made_is_refused(field: str, values: np.ndarray) -> None
         Lottery(**(parts | {field: values}))
 
     assert refused.value.field == field
+
+
+def surprise(values: np.ndarray, mean: float) -> float:
+    """Empirical likelihood ratio of a mean, -2 log R, from Owen's own equation."""
+    off = values - mean
+    edges = -1.0 / off.max() * (1 - 1e-9), -1.0 / off.min() * (1 - 1e-9)
+    multiplier = brentq(lambda m: float((off / (1 + m * off)).sum()), *edges)
+    return float(2 * np.log1p(multiplier * off).sum())
+
+
+def test_the_ends_of_an_interval_are_equally_surprising_as_owen_has_it() -> None:
+    reward = np.random.default_rng(3).lognormal(0.0, 1.0, 200)
+    lottery = Lottery(
+        rep=np.zeros(200, np.int64),
+        propensity=np.ones(200),
+        reward=reward,
+        drawable=np.ones((200, 1), np.bool_),
+    )
+
+    found = ips(lottery, np.ones((200, 1)))
+
+    off = (reward - reward.mean()) / reward.std()
+    bartlett = 1 + (np.mean(off**4) / 2 - np.mean(off**3) ** 2 / 3) / 200
+    expected = pytest.approx(1.959963984540054**2 * bartlett, rel=1e-6)
+    assert surprise(reward, found.low) == expected
+    assert surprise(reward, found.high) == expected
+    assert found.high - found.value > found.value - found.low
 
 
 def test_the_examples_of_the_module_are_executed() -> None:
