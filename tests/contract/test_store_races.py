@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from datetime import date
 
 import pytest
 from sqlalchemy import func, select
@@ -13,7 +14,7 @@ from rightrep.store.engine import Store
 from rightrep.store.experiments import create_experiment
 from rightrep.store.guard import of_tenant
 from rightrep.store.projection import rebuild_projection
-from rightrep.store.reps import roster
+from rightrep.store.reps import roster, taken_since
 from rightrep.store.schema import decisions, ownership, ownership_events
 from rightrep.store.session import ReadSession
 from tests.contract.test_ops_experiments import SPRING
@@ -121,3 +122,41 @@ def test_no_arm_goes_over_its_slots_between_processes(
     assert set(counted.values()) == {INTAKE // 2}
     assert len(counted) == 2 * 8
     assert done["arm"] > 0
+
+
+def test_ten_a_month_are_ten_whoever_gives_them_on_whichever_day(
+    store_url: str,
+) -> None:
+    """Four processes work through the same days together."""
+    store, limit = Store(store_url), 10
+    prepare(store, leads=80, reps=2)
+    command = [sys.executable, "-m", "tests.contract.month_racer", store_url]
+    givers = [
+        subprocess.Popen(
+            [*command, str(limit)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    months = {month: Counter[str]() for month in (3, 4)}
+    for day in [date(2026, 3, d) for d in (2, 3, 30, 31)] + [date(2026, 4, 1)]:
+        for giver in givers:
+            assert giver.stdin is not None
+            print(day.isoformat(), file=giver.stdin, flush=True)
+        for giver in givers:
+            assert giver.stdout is not None
+            months[day.month].update(json.loads(giver.stdout.readline()))
+    for giver in givers:
+        giver.communicate(timeout=60)
+
+    assert list(months[3].values()) == [limit, limit]
+    assert list(months[4].values()) == [len(givers)] * 2
+    with store.write(ACME) as session:
+        for first, wanted in ((date(2026, 3, 1), limit + 4), (date(2026, 4, 1), 4)):
+            assert set(taken_since(session, first).values()) == {wanted}
+        written = projection(session)
+        rebuild_projection(session)
+        assert projection(session) == written
+    store.close()

@@ -8,9 +8,15 @@ from typing import Any
 
 import pytest
 
+from rightrep.domain.ids import LeadId
 from rightrep.domain.roles import Role
 from rightrep.store import bulk
 from rightrep.store.engine import Store
+from rightrep.store.reps import roster
+from serving.rule_models import rule_set_of
+from serving.usecases.lead_scores import scorer
+from serving.usecases.ruling import rule_on
+from serving.usecases.situation import read_situation
 from tests.loop_market import make_market, serve_market
 from tests.serving_parts import ACME, Served, serve
 
@@ -87,6 +93,77 @@ def test_a_tenants_own_thresholds_move_a_lead_to_another_tier(
                 assert scores(trained, lead)["tier"] == tier
     finally:
         trained.call("PUT", "/v1/settings/tiers", {"tiers": {}}, role=Role.MANAGER)
+
+
+@pytest.mark.xdist_group("mlflow")
+def test_rules_ask_for_the_score_that_the_model_in_force_gives(
+    trained: Served, lead: str
+) -> None:
+    told = scores(trained, lead)
+    score = told["lead_score"]
+    wanted = {
+        "enough": {"op": "range", "field": "lead_score", "at_least": score},
+        "too much": {"op": "range", "field": "lead_score", "at_least": score + 1},
+        "tier": {"op": "equals", "field": "tier", "value": told["tier"]},
+    }
+    with trained.context.store.read(ACME) as session:
+        found = read_situation(session, [LeadId(lead)], at=trained.clock.now())
+        matched = {
+            name: rule_on(
+                session,
+                found,
+                rule_set_of(
+                    None, [{"name": name, "when": when, "policy": {"name": "random"}}]
+                ),
+                trained.context.win_rates,
+                scored=scorer(trained.context, ACME),
+            )[1].why_not(0)
+            is None
+            for name, when in wanted.items()
+        }
+
+    assert matched == {"enough": True, "too much": False, "tier": True}
+
+
+@pytest.mark.xdist_group("mlflow")
+def test_a_work_order_is_given_without_a_word_from_the_model(trained: Served) -> None:
+    trained.add_leads("repair", kind="ticket")
+
+    told = trained.next("repair", role=Role.SERVICE).json()
+    refused = trained.get("/v1/leads/repair/scores", role=Role.MANAGER)
+
+    assert told["rep_id"] is not None
+    assert (told["p_convert"], told["model_version"], told["fallback"]) == (
+        None,
+        None,
+        None,
+    )
+    assert refused.status_code == 409
+    assert "no chance to win" in refused.text
+
+
+@pytest.mark.xdist_group("mlflow")
+def test_a_handover_by_the_optimal_policy_says_what_the_model_expects(
+    trained: Served,
+) -> None:
+    with trained.context.store.read(ACME) as session:
+        entries = roster(
+            session, as_of=trained.clock.now(), local_day=trained.clock.now().date()
+        )
+    leaving = max(entries, key=lambda entry: entry.held).rep_id
+    body = {"from_reps": [leaving], "policy": "optimal", "reason": "leaves"}
+
+    made = trained.post("/v1/handovers", body, role=Role.MANAGER)
+    assert made.status_code == 201, made.text
+    path = f"/v1/handovers/{made.json()['handover_id']}"
+    lines = trained.get(f"{path}/leads", role=Role.MANAGER).json()["leads"]
+
+    header = trained.get(path, role=Role.MANAGER).json()
+    assert (header["policy"], header["fallback"]) == ("optimal", None)
+    given = [line for line in lines if line["to_rep"] is not None]
+    assert given
+    assert all(0 < line["p_convert"] < 1 and line["value"] > 0 for line in given)
+    assert leaving not in {line["to_rep"] for line in given}
 
 
 def test_thresholds_that_make_no_sense_change_nothing(

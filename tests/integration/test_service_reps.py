@@ -1,21 +1,26 @@
 """After the sale: the customer goes to a service rep, the win stays with the seller."""
 
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
-from rightrep.domain.ids import LeadId, RepId
+from rightrep.domain.customer import Customer
+from rightrep.domain.ids import CustomerId, LeadId, RepId, new_id
 from rightrep.domain.outcome import Outcome, Result
 from rightrep.domain.rep import RepAttributes, RepStatus, RepVersion
 from rightrep.domain.roles import Role
 from rightrep.store import reps
+from rightrep.store.customers import save_customers
 from rightrep.store.endpoints import add_endpoint
 from rightrep.store.engine import Store
+from rightrep.store.leads import LeadRecord, save_leads
 from rightrep.store.outbox import list_deliveries
 from serving.usecases.feedback import log_outcomes
-from serving.usecases.service import SERVED
+from serving.usecases.service import SERVED, hand_to_service
 from serving.usecases.tenancy import new_key
 from tests.serving_parts import ACME, Served, serve
 
@@ -189,3 +194,38 @@ def test_settings_that_make_no_sense_refuse_no_outcome(
     answer = odd.get("/v1/leads/a-1/service")
     assert answer.status_code == 422
     assert "service_policy" in answer.text
+
+
+def test_many_wins_told_together_read_the_team_once_and_share_it_evenly(
+    served: Served,
+) -> None:
+    known = team(served)
+    leads = served.add_leads(*(f"x-{n}" for n in range(4)))
+    at = served.clock.now()
+    customers = [CustomerId(new_id(at)) for _ in leads]
+    with served.context.store.write(ACME) as session:
+        save_customers(
+            session, [Customer(customer_id=one, created_at=at) for one in customers]
+        )
+        save_leads(
+            session,
+            [
+                LeadRecord(lead_id=LeadId(lead), created_at=at, customer_id=customer)
+                for lead, customer in zip(leads, customers, strict=True)
+            ],
+        )
+    asked: list[str] = []
+
+    def note(_c: object, _u: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    with served.context.store.write(ACME) as session:
+        event.listen(session.connection, "before_cursor_execute", note)
+        given = hand_to_service(session, [LeadId(one) for one in leads], at=at)
+        event.remove(session.connection, "before_cursor_execute", note)
+
+    assert sum("FROM rep_load" in one for one in asked) == 1
+    assert Counter(one.rep_id for one in given) == {
+        known["care-1"]: 2,
+        known["care-2"]: 2,
+    }
