@@ -18,6 +18,7 @@ from experiments.evidence import Evidence, gather
 from experiments.moments import FloatArray, IntArray
 from experiments.report import Observed
 from rightrep.domain.experiment import UnitKind
+from rightrep.errors import InvalidInput
 
 RECENT_DAYS = 90
 """Days that tell how many units come."""
@@ -56,8 +57,13 @@ class Prior:
         """How much a design can find with units like these.
 
         Raises:
-            InvalidInput: Nothing was won.
+            InvalidInput: Nothing was won, or no lead was given of late.
         """
+        if not self.units_per_day:
+            raise InvalidInput(
+                f"No lead was given in the last {RECENT_DAYS} days.",
+                remedy="Send decisions, or import them.",
+            )
         return power_of(
             design,
             mean=self.mean,

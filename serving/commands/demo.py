@@ -4,10 +4,12 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 
+from experiments.design import Design
 from rightrep.domain.ids import TenantId
 from rightrep.domain.roles import Role
 from rightrep.intake.fields import Kind
@@ -18,12 +20,16 @@ from serving.commands.data import import_with_bar, in_words
 from serving.commands.run import require_port, run_server
 from serving.commands.share import plan_in_words
 from serving.usecases.context import Context
+from serving.usecases.experiment_report import read_report
 from serving.usecases.learning import learn, name_champion, publish
+from serving.usecases.past_lottery import log_past_lottery
 from serving.usecases.planning import PlanRequest, keep_plan, make_plan
 from serving.usecases.telling import write_plan
 from serving.usecases.tenancy import new_key, prepare_store
 
 KEY_FILE = "demo.key"
+PAST, PAST_DAYS = "managers", 360
+"""The experiment that the past of the demo market is: its managers against a lot."""
 REP_EFFECT = 1.5
 """Reps differ more than in the usual market, so that 12,000 leads show it."""
 
@@ -82,6 +88,7 @@ def _build(context: Context, tenant_id: TenantId, *, n_leads: int, n_reps: int) 
     for name, path in made.files.items():
         report = import_with_bar(context, tenant_id, Kind(name), path)
         typer.echo(f"  import {in_words(report)}")
+    _keep_lottery(context, tenant_id)
     with _timed("train"):
         learnt = learn(context, tenant_id, as_of=context.clock.now())
         with context.store.write(tenant_id) as session:
@@ -95,6 +102,24 @@ def _build(context: Context, tenant_id: TenantId, *, n_leads: int, n_reps: int) 
             keep_plan(session, plan)
         write_plan(context.store, tenant_id, plan, home / "plan.csv")
     _tell([*plan_in_words(plan), f"every lead of it is in {home / 'plan.csv'}"])
+
+
+def _keep_lottery(context: Context, tenant_id: TenantId) -> None:
+    """A quarter of the past leads was drawn by lot: that is an experiment."""
+    at = context.clock.now()
+    with _timed("measure"):
+        with context.store.write(tenant_id) as session:
+            log_past_lottery(
+                session,
+                PAST,
+                Design(horizon_days=45, n_optimal=PAST_DAYS * 20.0),
+                since=at - timedelta(days=PAST_DAYS),
+                at=at,
+                because="RightRep takes over",
+            )
+        with context.store.read(tenant_id) as session:
+            found = read_report(session, PAST, at=at)
+    _tell([f"managers against a lot: {found.report.in_words()}"])
 
 
 def _tell(lines: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ import typer
 
 from experiments.design import Metric
 from rightrep.domain.experiment import Arm, Experiment, UnitKind
+from rightrep.domain.money import minor_digits
 from rightrep.store import experiments as store
 from serving.commands.common import ACTOR, console, json_object, opened
 from serving.usecases import experiments
@@ -131,18 +132,29 @@ def report_in_words(found: Reported) -> list[str]:
         )
     if not told.srm.mismatch:
         lines.append(f"  {told.srm.in_words()}")
-    lines.append(
-        f"  figures that lie: pooled {found.naive.pooled:+.1%}, "
-        f"promised by the model {found.naive.promised:+.1%}"
-    )
+    lies = {
+        "pooled": found.naive.pooled,
+        "promised by the model": found.naive.promised,
+    }
+    said = [f"{name} {lie:+.1%}" for name, lie in lies.items() if lie == lie]
+    if said:
+        lines.append(f"  figures that lie: {', '.join(said)}")
     return [*lines, *(f"  {one}" for one in (*found.couplings, *found.warnings))]
 
 
 def _effect_line(metric: Metric, found: Reported) -> str:
     one = found.report.effects[metric]
+    means = [f"{mean:.4g}" for mean in (one.treatment_mean, one.control_mean)]
+    if metric is Metric.VALUE:
+        currency = found.tenant.currency
+        scale = 10 ** minor_digits(currency)
+        means = [
+            f"{mean / scale:,.2f} {currency}"
+            for mean in (one.treatment_mean, one.control_mean)
+        ]
     return (
-        f"  {metric.value}: {one.treatment_mean:.4g} against {one.control_mean:.4g} a "
-        f"lead, {one.relative:+.1%} (between {one.relative_low:+.1%} and "
+        f"  {metric.value}: {means[0]} against {means[1]} a lead, "
+        f"{one.relative:+.1%} (between {one.relative_low:+.1%} and "
         f"{one.relative_high:+.1%}) on {one.n_treatment:,} and {one.n_control:,} leads"
     )
 

@@ -33,7 +33,7 @@ from serving.usecases.experiments import arms_in_order
 
 COUPLINGS: Mapping[UnitKind, Sequence[str]] = {
     UnitKind.LEAD: (
-        "Reps work for both arms: slots are split between them, attention is not.",
+        "Reps work for both arms: slots can be split between them, attention cannot.",
         "A lead that a rep keeps from one arm fills the holding limit for the other.",
         "A lead that drops into a public pool may be claimed by anybody.",
     ),

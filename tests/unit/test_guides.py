@@ -8,7 +8,9 @@ import pytest
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize("page", ["features.md", "model.md", "optimizer.md"])
+@pytest.mark.parametrize(
+    "page", ["experiments.md", "features.md", "model.md", "optimizer.md"]
+)
 def test_the_examples_of_a_guide_are_executed(page: str) -> None:
     found = doctest.testfile(str(DOCS / page), module_relative=False, encoding="utf-8")
 
