@@ -282,8 +282,9 @@ def _reads(scope: Scope) -> _Reads:
     replaced = select(later.c.event_id).where(
         of_tenant(later), later.c.replaces == outcomes.c.event_id
     )
+    # Without a word about the owner: SQLite would go through every owned lead by index.
     among = select(ownership.c.lead_id).where(
-        of_tenant(ownership), ownership.c.owner.is_not(None), scope(ownership.c.lead_id)
+        of_tenant(ownership), scope(ownership.c.lead_id)
     )
     versions = in_force(lead_versions, among).subquery()
     known = [versions.c[name] for name in ("lead_id", *CONDITIONS)]

@@ -28,7 +28,7 @@ from serving.worker import Effect, Task
 RECYCLE = "recycle"
 """The kind of job."""
 PAGE = 20_000
-AT_ONCE = 500
+AT_ONCE = 200
 """Leads written in one transaction, so that nobody waits long for it."""
 
 
