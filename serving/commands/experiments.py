@@ -6,14 +6,21 @@ from typing import Annotated, Any
 import typer
 
 from experiments.design import Metric
-from rightrep.domain.experiment import Arm, Experiment, UnitKind
+from rightrep.domain.experiment import (
+    CONTROL,
+    LOT,
+    TREATMENT,
+    Arm,
+    Experiment,
+    UnitKind,
+)
 from rightrep.domain.money import minor_digits
 from rightrep.store import experiments as store
 from serving.commands.common import ACTOR, console, json_object, opened
 from serving.usecases import experiments
 from serving.usecases.experiment_power import Power, power_of, tuned
 from serving.usecases.experiment_report import Reported, read_report
-from serving.usecases.experiments import CONTROL, CONTROL_POLICY, TREATMENT, Wanted
+from serving.usecases.experiments import Wanted
 
 app = typer.Typer(help="Is it better than round robin?", no_args_is_help=True)
 
@@ -189,7 +196,7 @@ def _wanted(
     standing: bool = False,
 ) -> Wanted:
     arms = (
-        Arm(arm=CONTROL, policy=CONTROL_POLICY, share=1 - share),
+        Arm(arm=CONTROL, policy=LOT, share=1 - share),
         Arm(arm=TREATMENT, policy=policy, share=share),
     )
     return Wanted(

@@ -16,19 +16,25 @@ from experiments.design import Design
 from experiments.drawn import GUARDRAILS
 from experiments.report import two_arms
 from optimizer.policies import POLICIES
-from rightrep.domain.experiment import Arm, Experiment, UnitKind
+from rightrep.domain.experiment import (
+    AS_RULED,
+    CONTROL,
+    LOT,
+    TREATMENT,
+    Arm,
+    Experiment,
+    UnitKind,
+)
 from rightrep.errors import Conflict, InvalidInput
 from rightrep.store import experiments as store
 from rightrep.store import models, outbox
 from rightrep.store.session import WriteSession
 
-CONTROL, TREATMENT = "control", "treatment"
-CONTROL_POLICY = "round_robin_lot"
 STARTED = "rightrep.experiment.started"
 STOPPED = "rightrep.experiment.stopped"
 
 USUAL_ARMS = (
-    Arm(arm=CONTROL, policy=CONTROL_POLICY, share=0.5),
+    Arm(arm=CONTROL, policy=LOT, share=0.5),
     Arm(arm=TREATMENT, policy="optimal", share=0.5),
 )
 """What is compared where nobody says otherwise."""
@@ -173,24 +179,18 @@ def _require_arms(wanted: Wanted) -> None:
             f"A holdout keeps leads from an arm called {TREATMENT}.", field="arms"
         )
     policy = {arm.arm: arm.policy for arm in wanted.arms}
-    if policy[CONTROL] != CONTROL_POLICY:
+    if policy[CONTROL] != LOT:
         raise InvalidInput(
             f"The control is drawn by lot, not by {policy[CONTROL]!r}.",
             field="arms",
-            remedy=f"Give it the policy {CONTROL_POLICY!r}.",
+            remedy=f"Give it the policy {LOT!r}.",
         )
-    if policy[treatment] not in POLICIES:
+    known = (AS_RULED, *POLICIES)
+    if policy[treatment] not in known:
         raise InvalidInput(
             f"There is no policy {policy[treatment]!r}.",
             field="arms",
-            remedy=f"Give one of {', '.join(POLICIES)}.",
-        )
-    shares = {round(arm.share, 9) for arm in wanted.arms}
-    if wanted.unit_kind is UnitKind.TIME_SLICE and len(shares) > 1:
-        raise InvalidInput(
-            "Slices of time flip between two arms of equal shares.",
-            field="arms",
-            remedy="Give both a share of 0.5.",
+            remedy=f"Give one of {', '.join(known)}.",
         )
 
 

@@ -15,7 +15,7 @@ from optimizer.policies import POLICIES
 from rightrep.domain.activity import ActivityKind
 from rightrep.domain.collusion import Severity
 from rightrep.domain.eligibility import SENTENCES
-from rightrep.domain.experiment import UnitKind
+from rightrep.domain.experiment import AS_RULED, CONTROL, TREATMENT, UnitKind
 from rightrep.domain.lead import Stage
 from rightrep.domain.outcome import Result
 from rightrep.domain.person import LONG, PLAIN, SHORT
@@ -28,7 +28,6 @@ from serving.turnstile import CROWDED
 from serving.usecases import people_oidc
 from serving.usecases.cheating import WORDS
 from serving.usecases.experiment_report import COUPLINGS
-from serving.usecases.experiments import CONTROL, TREATMENT
 from serving.usecases.people import SAME, TOO_MANY, WRONG
 from serving.web.signing import (
     FOR_REPS,
@@ -146,6 +145,7 @@ SPOKEN = tuple(
             *DRAWN.values(),
             *GUARDRAILS,
             *(one for said in COUPLINGS.values() for one in said),
+            AS_RULED,
             CONTROL,
             TREATMENT,
             "imported",
