@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -36,7 +37,7 @@ def shop(store: Store, tmp_path: Path) -> Iterator[Sales]:
         assert projection(session) == written
 
 
-def owned(shop: Sales, count: int, **attributes: str) -> list[LeadId]:
+def owned(shop: Sales, count: int, **attributes: Any) -> list[LeadId]:
     """Leads of one rep."""
     leads, (rep,) = shop.add_leads(count, **attributes), shop.add_reps(1)
     shop.claim(rep, *leads)

@@ -201,6 +201,7 @@ def test_rules_may_ask_for_health_and_the_alarm(served: Served) -> None:
             at=at,
             fields=("churn_alarm", "health"),
             previous={},
+            lead_scores={},
         )
 
     assert alarmed.holds(table).tolist() == [True, False]
