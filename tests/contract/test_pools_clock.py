@@ -10,7 +10,8 @@ import pytest
 
 from rightrep.domain.activity import ActivityKind
 from rightrep.domain.ids import LeadId
-from rightrep.domain.outcome import Outcome, Result
+from rightrep.domain.lead import LeadKind
+from rightrep.domain.outcome import RESULTS, Outcome, Result
 from rightrep.domain.ownership import OwnershipKind
 from rightrep.store import ownership
 from rightrep.store.aliases import RecordKind
@@ -123,7 +124,7 @@ def test_a_lead_not_won_in_time_drops_however_often_it_is_followed_up(
         assert ownership.get_events(session, lead)[-1].cause == "not_won"
 
 
-@pytest.mark.parametrize("result", Result)
+@pytest.mark.parametrize("result", RESULTS[LeadKind.LEAD])
 @pytest.mark.parametrize("exempt", [True, False])
 def test_a_closed_lead_does_not_drop(shop: Sales, result: Result, exempt: bool) -> None:
     shop.set_pool(protection={"win_days": 1}, counting="hours", won_exempt=exempt)
