@@ -1,8 +1,8 @@
 "use strict";
 
 // Tables marked "data-sortable" get a button in every heading that says how to sort it,
-// long ones a field that leaves only the rows with some words, and all of them a link
-// that saves the rows shown as a file.
+// long ones with words a field that leaves only the rows with some of them, and all of
+// them a link that saves the rows shown as a file.
 (() => {
   const LONG_FROM = 8;
   const collator = new Intl.Collator(undefined, { numeric: true });
@@ -111,7 +111,8 @@
     makeSortable(table);
     const tools = document.createElement("div");
     tools.className = "tools";
-    if (table.tBodies[0].rows.length >= LONG_FROM) addFilter(table, tools);
+    const hasWords = table.tHead.querySelector('[data-sort="text"]') !== null;
+    if (hasWords && table.tBodies[0].rows.length >= LONG_FROM) addFilter(table, tools);
     addFile(table, tools);
     (table.closest(".scroll") ?? table).before(tools);
   }
