@@ -160,6 +160,7 @@ def run(
     per_day: int,
     won: tuple[float, float],
     seed: int = 1,
+    reps: Sequence[RepId] = (),
 ) -> datetime:
     """Leads of some days, each drawn, given and closed two days later.
 
@@ -171,14 +172,16 @@ def run(
         per_day: Leads a day.
         won: Chance to be won under control and treatment.
         seed: Which leads are won.
+        reps: Who gets them; new ones if nobody is named.
 
     Returns:
         The last instant at which something happened.
     """
     rng = np.random.default_rng(seed)
     start = one.started_at or one.created_at
-    with store.write(tenant_id) as session:
-        reps = some_reps(session, 4, at=start)
+    if not reps:
+        with store.write(tenant_id) as session:
+            reps = some_reps(session, 4, at=start)
     for day in range(days):
         at = start + timedelta(days=day, hours=1)
         with store.write(tenant_id) as session:

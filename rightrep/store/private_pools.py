@@ -218,7 +218,8 @@ class _Facts:
         """When each owner got the lead, or any lead merged into it, for good."""
         told = self.table("received", _RECEIVED_TYPES)
         row = self.rows(told["lead_id"])
-        owner = self.owned["owner"].take(pa.array(np.maximum(row, 0)))
+        told = told.filter(pa.array(row >= 0))
+        owner = self.owned["owner"].take(pa.array(row[row >= 0]))
         is_theirs = pc.equal(owner, told["owner"]).to_numpy()
         at = self.last(told, is_theirs)
         since = self.owned["since"].cast(INT).to_numpy().astype("datetime64[us]")

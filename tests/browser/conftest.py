@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from rightrep.domain.ids import LeadId
 from rightrep.domain.plan import StoredPlan
 from rightrep.domain.roles import Role
 from rightrep.store.engine import Store
+from rightrep.store.reps import list_reps
 from serving.usecases.experiments import Wanted
 from tests import board_market as market
 from tests import trial_parts
@@ -43,12 +45,14 @@ class Site:
         served: The same market behind the API, to change records with.
         leads: Its leads.
         plan: Its latest plan.
+        n_reps: Its reps.
     """
 
     url: str
     served: Served
     leads: list[LeadId]
     plan: StoredPlan
+    n_reps: int
 
     def link(self, role: Role = Role.MANAGER) -> str:
         """A link that signs in, as the demo prints it."""
@@ -93,9 +97,15 @@ def browser() -> Iterator[Browser]:
 def site(
     sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
+    """What every test may look at and nobody changes for the others."""
+    with market_site(sqlite_template, tmp_path_factory.mktemp("site")) as made:
+        yield made
+
+
+@contextmanager
+def market_site(template: Path, home: Path) -> Iterator[Site]:
     """A market with a committed plan and a later one, served by a real process."""
-    home = tmp_path_factory.mktemp("site")
-    url = f"sqlite:///{shutil.copy(sqlite_template, home / 'store.db')}"
+    url = f"sqlite:///{shutil.copy(template, home / 'store.db')}"
     store = Store(url)
     served = serve(store, home)
     now = datetime.now(UTC)
@@ -112,11 +122,12 @@ def site(
             Wanted(experiment="spring", design={"horizon_days": 7, "n_optimal": 500}),
             at=now - timedelta(days=30),
         )
-    trial_parts.run(store, ACME, trial, days=20, per_day=20, won=(0.3, 0.5))
+        reps = [rep.rep_id for rep in list_reps(session, as_of=now)]
+    trial_parts.run(store, ACME, trial, days=20, per_day=20, won=(0.3, 0.5), reps=reps)
     # The server has the real clock: what tests add from here on is of today.
     served.clock.move(now - served.clock.now())
     with running(url, home, tenant=ACME) as [server]:
-        yield Site(server.url, served, leads, plan)
+        yield Site(server.url, served, leads, plan, len(reps))
     store.close()
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from rightrep.store.aliases import RecordKind, resolve
 from rightrep.store.engine import Store
 from serving.usecases import people as use
 from serving.web.language import translations
-from tests.browser.conftest import Site, Visit, Visitor, settled
+from tests.browser.conftest import Site, Visit, Visitor, market_site, settled
 from tests.browser.test_pages import faults
 from tests.oidc_provider import CLIENT, SECRET, openid_provider
 from tests.servers import running
@@ -29,6 +30,15 @@ LOOKS: dict[str, dict[str, Any]] = {
     "chinese": {"locale": "zh-CN", "color_scheme": "dark"},
     "phone": {"locale": "zh-CN", "width": 375, "height": 812, "is_mobile": True},
 }
+
+
+@pytest.fixture(scope="module")
+def site(
+    sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    """A site of one's own: where people sign in, the page asks for them first."""
+    with market_site(sqlite_template, tmp_path_factory.mktemp("people")) as made:
+        yield made
 
 
 def add(served: Served, name: str, role: Role, *, rep: str | None = None) -> str:

@@ -18,6 +18,8 @@ from rightrep.store.aliases import RecordKind
 from rightrep.store.engine import Store
 from rightrep.store.merges import merge, undo_merge
 from rightrep.store.outcomes import record_outcome
+from rightrep.store.pools import pools_in_force
+from rightrep.store.private_pools import private_leads
 from rightrep.store.projection import rebuild_projection
 from serving.usecases import pool_recycling
 from serving.usecases.pool_views import coming_drops, private_view
@@ -305,3 +307,16 @@ def test_a_lead_merged_into_another_of_the_same_owner_counts_once(
     shop.wait(days=1)
 
     assert shop.recycle().dropped == 1
+
+
+def test_leads_that_were_all_given_back_meanwhile_are_no_private_leads(
+    shop: Sales,
+) -> None:
+    gone = owned(shop, 2)
+    for lead in gone:
+        shop.drop(lead)
+
+    with shop.read() as session:
+        found = private_leads(session, pools_in_force(session), gone, as_of=shop.now)
+
+    assert found.lead_id == []

@@ -175,7 +175,7 @@
     yAxis: percents(colour, { min: data.axis[0], max: data.axis[1], interval: data.axis[2] }),
     series: [
       ...band("interval", data.low, data.high, colour("given")),
-      line(data.days.map(() => 0), colour("limit"), { width: 1.5 }),
+      line(data.days.map(() => 0), colour("limit"), { width: 2 }),
       line(data.effect, colour("given")),
     ],
   });
