@@ -181,6 +181,8 @@ def read_units(session: ReadSession, name: str) -> pa.Table:
     return read_table(session, query, UNITS)
 
 
+_OTHERWISE = {"ready": "was started before", "running": "is not running"}
+
 _BEING = {
     "ready": (experiments.c.started_at.is_(None),),
     "running": (
@@ -206,7 +208,7 @@ def _change(
     mine = (of_tenant(experiments), experiments.c.experiment == name, *_BEING[being])
     if session.execute(update(experiments).where(*mine).values(values)).rowcount == 0:
         read_experiment(session, name)
-        raise Conflict(f"Experiment {name!r} is not {being}.")
+        raise Conflict(f"Experiment {name!r} {_OTHERWISE[being]}.")
 
 
 def _experiments(

@@ -92,7 +92,8 @@ def plan_in_words(
     scale = 10 ** minor_digits(currency)
     broken = violations(problem, made.chosen.plan)
     assigned = header.problem["assigned"]
-    given = f"{assigned:,} of {problem.n_leads:,} leads to {problem.n_reps:,} reps"
+    what = "work orders" if header.kind is LeadKind.TICKET else "leads"
+    given = f"{assigned:,} of {problem.n_leads:,} {what} to {problem.n_reps:,} reps"
     lines = [
         f"plan {header.plan_id}",
         f"policy {header.policy}: {given}, {len(broken)} limits broken",

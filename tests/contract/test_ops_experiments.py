@@ -137,14 +137,17 @@ def test_an_experiment_starts_once_and_stops_once(store: Store) -> None:
         [running] = running_experiments(session)
     assert running.started_at == NOW
 
-    with store.write(ACME) as session, pytest.raises(Conflict):
+    with (
+        store.write(ACME) as session,
+        pytest.raises(Conflict, match="was started before"),
+    ):
         start_experiment(session, "spring", at=NOW)
     for attempt in (1, 2):
         with store.write(ACME) as session:
             if attempt == 1:
                 stop_experiment(session, "spring", at=NOW + HOUR, because="Enough.")
             else:
-                with pytest.raises(Conflict):
+                with pytest.raises(Conflict, match="is not running"):
                     stop_experiment(session, "spring", at=NOW + HOUR, because="Twice.")
 
     with store.read(ACME) as session:
