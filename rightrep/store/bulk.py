@@ -32,7 +32,7 @@ from rightrep.store import schema
 from rightrep.store.aliases import RecordKind
 from rightrep.store.arrow import FLOAT, INT, TEXT, TIME, read_table
 from rightrep.store.guard import of_tenant, of_tenant_by_scan
-from rightrep.store.kinds import TICKETS
+from rightrep.store.kinds import TICKETS, only_leads
 from rightrep.store.layouts import ATTRIBUTES, LAYOUTS, LEAD, MERGE, Types
 from rightrep.store.rates import Rates, get_rates
 from rightrep.store.session import ReadSession
@@ -108,7 +108,7 @@ def open_leads(
 def decisions_between(
     session: ReadSession, *, first: datetime, before: datetime
 ) -> pa.Table:
-    """Who was given what in a span of time, the newest last.
+    """Who was given which lead in a span of time, the newest last; no work orders.
 
     Args:
         session: Where to read.
@@ -315,6 +315,7 @@ _GIVEN_BETWEEN = (
         of_tenant(schema.decisions),
         schema.decisions.c.decided_at >= _FIRST,
         schema.decisions.c.decided_at < _BEFORE,
+        only_leads(schema.decisions.c.lead_id),
     )
     .order_by(schema.decisions.c.decided_at, schema.decisions.c.decision_id)
 )

@@ -19,6 +19,7 @@ from rightrep.store import bulk, schema
 from rightrep.store.arrow import FLOAT, TEXT, TIME, read_table
 from rightrep.store.experiments import read_units
 from rightrep.store.guard import of_tenant, of_tenant_by_scan
+from rightrep.store.kinds import only_leads
 from rightrep.store.layouts import OUTCOME, Types
 from rightrep.store.rates import get_rates
 from rightrep.store.session import ReadSession
@@ -71,6 +72,8 @@ def read_events(
     session: ReadSession, since: datetime, *, at: datetime
 ) -> Mapping[str, pa.Table]:
     """What happened to any lead from one instant on, as was known at another.
+
+    Nothing that is about a work order is among it.
 
     Args:
         session: Where to read, in one snapshot.
@@ -131,7 +134,9 @@ def _read(
     session: ReadSession, table: Table, types: Types, *conditions: "ColumnElement[bool]"
 ) -> pa.Table:
     mine = of_tenant(table) if session.is_postgresql else of_tenant_by_scan(table)
-    query = select(*(table.c[name] for name in types)).where(mine, *conditions)
+    query = select(*(table.c[name] for name in types)).where(
+        mine, only_leads(table.c.lead_id), *conditions
+    )
     return read_table(session, query, types)
 
 

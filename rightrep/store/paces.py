@@ -1,4 +1,4 @@
-"""How long decisions took to their first touch and to their end."""
+"""How long decisions about leads took to their first touch and to their end."""
 
 from datetime import datetime
 
@@ -8,6 +8,7 @@ from sqlalchemy import and_, bindparam, func, select
 from rightrep.store.arrow import TEXT, TIME, read_table
 from rightrep.store.followup import NOT_FOLLOWED_UP
 from rightrep.store.guard import of_tenant
+from rightrep.store.kinds import only_leads
 from rightrep.store.layouts import Types
 from rightrep.store.schema import activities, decisions, outcomes
 from rightrep.store.session import ReadSession
@@ -17,6 +18,8 @@ def decision_times(
     session: ReadSession, *, first: datetime, before: datetime
 ) -> pa.Table:
     """When the decisions of a span were touched first, and when they ended.
+
+    Those about work orders are left out.
 
     Args:
         session: Where to read.
@@ -76,4 +79,5 @@ _TIMES = select(
     of_tenant(decisions),
     decisions.c.decided_at >= _FIRST,
     decisions.c.decided_at < _BEFORE,
+    only_leads(decisions.c.lead_id),
 )

@@ -1,6 +1,6 @@
 """Whoever learns from leads, counts or prices them never sees a work order."""
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,12 @@ from rightrep.store.aliases import RecordKind
 from rightrep.store.customers import save_customers
 from rightrep.store.decisions import given_since
 from rightrep.store.engine import Store
+from rightrep.store.evidence import read_events
 from rightrep.store.few import read_few
 from rightrep.store.leads import LeadRecord, arrivals, get_leads, save_leads
 from rightrep.store.merges import merge
 from rightrep.store.outcomes import record_outcome
+from rightrep.store.paces import decision_times
 from rightrep.store.projection import rebuild_projection
 from rightrep.store.public_pools import free_leads
 from rightrep.store.reps import roster, taken_since
@@ -94,6 +96,21 @@ def test_win_rates_arrivals_and_pacing_count_leads_alone(shop: Sales) -> None:
     assert (judged.won, judged.judged) == (1, 1)
     assert [lead for lead, _ in came] == [found[LeadKind.LEAD]]
     assert given == {rep: 1}
+
+
+def test_shares_paces_and_experiments_are_of_leads_alone(shop: Sales) -> None:
+    found = lived(shop)
+    lead, until = found[LeadKind.LEAD], shop.now + timedelta(hours=1)
+
+    with shop.read() as session:
+        shared = bulk.decisions_between(session, first=START, before=until)
+        paces = decision_times(session, first=START, before=until)
+        events = read_events(session, START, at=until)
+
+    assert shared["lead_id"].to_pylist() == [lead]
+    assert paces.num_rows == 1
+    for name in ("decisions", "outcomes", "touches"):
+        assert events[name]["lead_id"].to_pylist() == [lead], name
 
 
 def test_open_leads_and_the_leads_of_a_day_are_of_the_kind_asked_for(
