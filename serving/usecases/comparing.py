@@ -19,6 +19,7 @@ from serving.usecases.advice import Scores
 from serving.usecases.context import Context
 from serving.usecases.entrants import Entrant, Field
 from serving.usecases.fair_shares import read_terms
+from serving.usecases.lead_scores import scorer
 from serving.usecases.planning import score
 from serving.usecases.situation import Situation, problem_of, read_situation
 
@@ -144,7 +145,14 @@ def read_batch(
                 if situation.leads
                 else "Import leads first.",
             )
-        field = Field(session, situation, scores, context.win_rates, fair=fair)
+        field = Field(
+            session,
+            situation,
+            scores,
+            context.win_rates,
+            fair=fair,
+            scored=scorer(context, tenant_id),
+        )
         for entrant in entrants:
             field.add(entrant)
     return WaitingBatch(situation, scores, field)

@@ -34,7 +34,7 @@ from serving.usecases.advice import Chances
 from serving.usecases.context import Context
 from serving.usecases.entrants import Entrant, Field
 from serving.usecases.lottery_past import LotteryPast, read_lottery_past
-from serving.usecases.ruling import rows_of
+from serving.usecases.ruling import already, rows_of
 from serving.usecases.situation import Situation
 
 REWARDS = ("money", "conversions")
@@ -171,6 +171,8 @@ def _replays(
             quality=past.quality[rows],
             deal_value_minor=past.logged.worth[rows] * minor,
         )
+        names = [past.lead_ids[row] for row in rows]
+        scored = dict(zip(names, past.lead_score[rows].tolist(), strict=True))
         field = Field(
             session,
             situation,
@@ -178,6 +180,7 @@ def _replays(
             context.win_rates,
             each_at=[from_micros(at) for at in past.decided_at[rows].tolist()],
             only=drawable,
+            scored=already(scored),
         )
         for entrant in entrants:
             field.add(entrant)

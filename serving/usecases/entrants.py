@@ -17,7 +17,13 @@ from serving.rule_models import rule_set_of
 from serving.usecases.advice import Chances
 from serving.usecases.choosing import OPTIMAL, Chosen, choose_batch
 from serving.usecases.fair_shares import FairTerms
-from serving.usecases.ruling import OVER_TIME, Ruling, by_one_policy, rule_on
+from serving.usecases.ruling import (
+    OVER_TIME,
+    LeadScorer,
+    Ruling,
+    by_one_policy,
+    rule_on,
+)
 from serving.usecases.situation import Situation
 from serving.usecases.win_rates import WinRateBook
 
@@ -133,6 +139,7 @@ class Field:
         fair: FairTerms | None = None,
         each_at: Sequence[datetime] | None = None,
         only: BoolArray | None = None,
+        scored: LeadScorer,
     ) -> None:
         """The batch.
 
@@ -144,11 +151,13 @@ class Field:
             fair: What is fair, or None.
             each_at: Now of each lead, where it is not the same for all.
             only: Pairs beyond which no rule may go; bool (n_leads, n_reps).
+            scored: Asked where a rule asks for scores.
         """
         routing = replace(situation.routing, exploration_share=0.0)
         self._situation = replace(situation, routing=routing)
         self._session, self._book, self._each_at = session, book, each_at
         self._chances, self._fair, self._only = chances, fair, only
+        self._scored = scored
         self._ruled: dict[str, tuple[Situation, Ruling | None]] = {}
         self._over_time: Ruling | None = None
 
@@ -169,7 +178,12 @@ class Field:
     def _rule_on(self, rule_set: RuleSet) -> tuple[Situation, Ruling]:
         situation = self._situation
         codes, ruling = rule_on(
-            self._session, situation, rule_set, self._book, each_at=self._each_at
+            self._session,
+            situation,
+            rule_set,
+            self._book,
+            scored=self._scored,
+            each_at=self._each_at,
         )
         if self._only is not None:
             barred = ~self._only & (codes == Exclusion.ELIGIBLE)

@@ -17,6 +17,7 @@ import pandas as pd
 
 from experiments.replay import Logged
 from features.as_of import instant
+from features.columns import Float32Array
 from features.history import History
 from features.known import Own
 from features.lead_inputs import lead_inputs
@@ -106,6 +107,7 @@ class LotteryPast:
         lead_ids: Their leads; n of them.
         decided_at: Microseconds since 1970 UTC; int64 (n,).
         quality: Lead-only chance; float64 (n,).
+        lead_score: The same as a lead score, 0 to 100; int64 (n,).
         rep_ids: Reps by code; m of them.
         windows: Situation of each window.
         label_window_days: Days in which a win counts, for models and for wins.
@@ -117,6 +119,7 @@ class LotteryPast:
     lead_ids: Sequence[LeadId]
     decided_at: IntArray
     quality: FloatArray
+    lead_score: IntArray
     rep_ids: pd.Index
     windows: Mapping[int, Window]
     label_window_days: int
@@ -165,7 +168,12 @@ def read_lottery_past(
         logged=_joined(parts),
         lead_ids=[one for lesson, _ in kept for one in lesson.lead_ids],
         decided_at=np.concatenate([lesson.labels.decided_at for lesson, _ in kept]),
-        quality=np.concatenate([_quality(lesson) for lesson, _ in kept]),
+        quality=np.concatenate(
+            [lesson.contestant.model.p_lead(_leads(lesson)) for lesson, _ in kept]
+        ),
+        lead_score=np.concatenate(
+            [lesson.contestant.model.lead_score(_leads(lesson)) for lesson, _ in kept]
+        ),
         rep_ids=lessons[0].contestant.known.own.rep_ids,
         windows=windows,
         label_window_days=lessons[0].contestant.known.recipe.label_window_days,
@@ -260,7 +268,7 @@ def _window(
     last = date.fromordinal(first + window_days - 1)
     at = min(day_bounds(last, tenant.time_zone)[1] - _MOMENT, as_of)
     situation = read_situation(session, lead_ids, at=at, barred={})
-    held = rule_facts.held_at(session, start)
+    held = rule_facts.held_at(session, start, only=situation.counted)
     given = rule_facts.last_given_at(session, start)
     team = situation.roster
     since = [micros(given.get(rep_id, _EVER)) for rep_id in team.rep_ids]
@@ -335,7 +343,7 @@ def _joined(parts: Sequence[Logged]) -> Logged:
     )
 
 
-def _quality(lesson: Lesson) -> FloatArray:
-    labels, contestant = lesson.labels, lesson.contestant
-    rows = lead_rows(contestant.known, labels.lead, labels.decided_at)
-    return contestant.model.p_lead(rows)
+def _leads(lesson: Lesson) -> Float32Array:
+    """Each decision's lead as it was known then."""
+    labels = lesson.labels
+    return lead_rows(lesson.contestant.known, labels.lead, labels.decided_at)

@@ -43,7 +43,11 @@ MARKET = MarketSettings(
     seed=3,
 )
 CONTROL = "round_robin_lot"
-TO_THE_LEAST = {"name": "all", "policy": {"name": "least_loaded"}}
+TO_THE_LEAST = {
+    "name": "all scored",
+    "when": {"op": "range", "field": "lead_score", "at_least": 0},
+    "policy": {"name": "least_loaded"},
+}
 
 
 @pytest.fixture(scope="module")
