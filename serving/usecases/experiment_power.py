@@ -12,9 +12,11 @@ from experiments.prior import Prior, prior_of
 from rightrep.domain.days import local_day
 from rightrep.domain.experiment import Experiment, UnitKind
 from rightrep.domain.ids import TenantId
+from rightrep.domain.lead import LeadKind
 from rightrep.domain.money import minor_digits
 from rightrep.domain.rep import RepStatus
 from rightrep.domain.roster import RosterEntry
+from rightrep.domain.routing import Routing
 from rightrep.errors import InvalidInput, ModelUnavailable
 from rightrep.store import reps
 from rightrep.store.evidence import BEGINNING, read_events
@@ -161,6 +163,7 @@ def slots_per_rep(session: ReadSession, *, at: datetime) -> float | None:
         as_of=at,
         local_day=local_day(at, tenant.time_zone),
         zone=tenant.time_zone,
+        only=Routing.of(tenant.settings).counted(LeadKind.LEAD),
     )
     active = [one for one in roster if one.attributes.status is RepStatus.ACTIVE]
     slots = [found for one in active if (found := _slots(one)) is not None]

@@ -140,6 +140,14 @@ def window(rules: FairnessRules) -> timedelta:
     return timedelta(days=rules.window_days - 1)
 
 
+def given_in_window(session: ReadSession, situation: Situation) -> IntArray:
+    """Leads each rep was given in the window, work orders left out; int64 (n_reps,)."""
+    today = local_day(situation.at, situation.tenant.time_zone)
+    first = today - window(situation.routing.fairness)
+    given = reps.taken_since(session, first, only=LeadKind.LEAD)
+    return np.array([given.get(rep, 0) for rep in situation.rep_ids], dtype=np.int64)
+
+
 def read_terms(session: ReadSession, situation: Situation) -> FairTerms | None:
     """The tenant's fairness rules on this situation; None where nothing is asked for.
 
@@ -153,10 +161,7 @@ def read_terms(session: ReadSession, situation: Situation) -> FairTerms | None:
         return None
     if situation.kind is LeadKind.TICKET:
         return None
-    today = local_day(situation.at, situation.tenant.time_zone)
-    first = today - window(rules)
-    given = reps.taken_since(session, first, only=LeadKind.LEAD)
-    load = np.array([given.get(rep, 0) for rep in situation.rep_ids], dtype=np.int64)
+    load = given_in_window(session, situation)
     owed = _promised(session, situation)
     team = [entry.attributes.team for entry in situation.roster]
     teams = list(dict.fromkeys(team))

@@ -8,7 +8,7 @@ the window before, it is told when it is asked for.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,6 @@ from optimizer.problem import UNASSIGNED, IntArray, Plan, Problem
 from optimizer.shares import Shares
 from optimizer.transport import max_kept_floors
 from optimizer.verify import loads, total_value
-from rightrep.domain.days import local_day
 from rightrep.domain.eligibility import Exclusion
 from rightrep.domain.ids import LeadId, RepId, TenantId
 from rightrep.domain.job import Job
@@ -32,7 +31,7 @@ from rightrep.store.exclusions import get_rosters, unpacked
 from rightrep.store.session import ReadSession, WriteSession
 from serving.usecases.advice import Scores
 from serving.usecases.context import Context
-from serving.usecases.fair_shares import FairAnswer
+from serving.usecases.fair_shares import FairAnswer, given_in_window
 from serving.usecases.situation import Situation
 from serving.worker import Effect, Task
 
@@ -101,11 +100,9 @@ def ask_for_curve(
     if plan.value is None or not plan.problem["n_leads"]:
         return
     rules = situation.routing.fairness
-    today = local_day(situation.at, situation.tenant.time_zone)
-    given = reps.taken_since(session, today - timedelta(days=rules.window_days - 1))
     args = {
         "plan_id": plan.plan_id,
-        "load": [given.get(rep_id, 0) for rep_id in situation.rep_ids],
+        "load": given_in_window(session, situation).tolist(),
         "promised": [] if fair is None else fair.terms.promised.tolist(),
         "bands": {
             "load_band": rules.load_band,

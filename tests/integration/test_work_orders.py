@@ -15,7 +15,9 @@ from rightrep.errors import InvalidInput
 from rightrep.store import bulk
 from rightrep.store.engine import Store
 from rightrep.store.ownership import get_owner
+from serving.usecases.fair_shares import given_in_window
 from serving.usecases.planning import PlanRequest, make_plan
+from serving.usecases.situation import read_situation
 from tests.serving_parts import ACME, Served, serve
 
 GUIDE = Path(__file__).parents[2] / "docs" / "work-orders.md"
@@ -266,6 +268,23 @@ def test_plans_of_leads_and_of_work_orders_never_mix(served: Served) -> None:
     both = PlanRequest(lead_ids=[LeadId(one) for one in sorted(tickets | leads)])
     with pytest.raises(InvalidInput, match="shared out apart"):
         make_plan(served.context, ACME, both)
+
+
+def test_fairness_counts_no_work_order_among_what_reps_were_given(
+    served: Served,
+) -> None:
+    served.add_reps("r-1")
+    ticket(served, "T-1")
+    served.add_leads("L-1", "L-2")
+    for name in ("T-1", "L-1"):
+        assert served.next(name).json()["rep_id"]
+
+    with served.context.store.read(ACME) as session:
+        at = served.clock.now()
+        lead_id = LeadId(served.get("/v1/leads/L-2").json()["lead_id"])
+        given = given_in_window(session, read_situation(session, [lead_id], at=at))
+
+    assert given.tolist() == [1]
 
 
 def test_a_plan_of_work_orders_is_kept_and_committed(served: Served) -> None:
