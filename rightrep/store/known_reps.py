@@ -14,7 +14,6 @@ from sqlalchemy import Engine, Row, bindparam, case, func, or_, select
 
 from rightrep.domain.ids import TenantId
 from rightrep.domain.lead import LeadKind
-from rightrep.domain.pools import Pool
 from rightrep.domain.roster import IntArray, Team
 from rightrep.store.guard import of_tenant
 from rightrep.store.schema import rep_versions, reps
@@ -28,13 +27,11 @@ class KnownReps:
 
     Attributes:
         team: The reps, with the limits that pools set.
-        pools: Public pools in force, in the order in which they are asked.
         started: When each joined, or was last told to be active again; microseconds
             since 1970; int64 (n_reps,).
     """
 
     team: Team
-    pools: tuple[Pool, ...]
     started: IntArray
 
 

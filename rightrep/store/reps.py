@@ -256,13 +256,12 @@ def known_reps(
     terms = (zone, calendar, local_day.year, only)
     known = kept.get(terms)
     if known is None:
-        pools = tuple(pools_in_force(session))
-        counted = [pool for pool in pools if only in (None, pool.kind)]
+        pools = [p for p in pools_in_force(session) if only in (None, p.kind)]
         found = list_reps(session, as_of=as_of)
         changes = status_changes(session, as_of=as_of)
         team = Team.of(
             [rep.rep_id for rep in found],
-            [limited(rep.attributes, counted) for rep in found],
+            [limited(rep.attributes, pools) for rep in found],
             joined_at=[rep.created_at for rep in found],
             calendars=[
                 _calendar(rep.attributes.calendar or calendar, local_day)
@@ -273,7 +272,7 @@ def known_reps(
         started = [
             active_since(rep.created_at, changes.get(rep.rep_id, ())) for rep in found
         ]
-        known = KnownReps(team, pools, np.array(list(map(micros, started)), np.int64))
+        known = KnownReps(team, np.array(list(map(micros, started)), np.int64))
         kept.keep(terms, known)
     return known
 
