@@ -161,6 +161,7 @@ def ruling_of(ruling: Ruling, rows: IntArray) -> Ruling:
         ruling,
         routed=Routed(routed.rule[rows], routed.candidates[rows]),
         past=replace(ruling.past, previous_rep=ruling.past.previous_rep[rows]),
+        pools=[ruling.pools[i] for i in rows.tolist()] if ruling.pools else (),
     )
 
 

@@ -20,6 +20,7 @@ from rightrep.domain.eligibility import CodeArray, Exclusion, LeadColumns, exclu
 from rightrep.domain.handover import HandoverRules
 from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.lead import LeadKind
+from rightrep.domain.pools import place_of
 from rightrep.domain.rule_sets import (
     NO_RULE,
     ByHand,
@@ -34,6 +35,7 @@ from rightrep.domain.rule_sets import (
     route,
 )
 from rightrep.store import rule_facts
+from rightrep.store.pools import pools_in_force
 from rightrep.store.rules import read_rule_set
 from rightrep.store.service import service_reps_of_leads
 from rightrep.store.session import ReadSession
@@ -60,11 +62,14 @@ class Ruling:
         rule_set: The rules; none at all where the tenant has no rule set in force.
         routed: Rule and candidates of each lead.
         past: What policies over time take over from the days before.
+        pools: Public pool that each lead is in by the pools' conditions; empty where no
+            rule leaves leads in a pool.
     """
 
     rule_set: RuleSet
     routed: Routed
     past: Past
+    pools: Sequence[str] = ()
 
     def rule_of(self, lead: int) -> Rule | None:
         """The rule that decides a lead, or None."""
@@ -92,10 +97,20 @@ class Ruling:
         if isinstance(rule.choice, ByHand):
             return f"Rule {rule.name!r} leaves it to a manager."
         if isinstance(rule.choice, ToPool):
-            return f"Rule {rule.name!r} leaves it in pool {rule.choice.pool!r}."
+            return _left_in_pool(rule.name, rule.choice.pool, self.pools[lead])
         if self.routed.is_empty[lead]:
             return f"Rule {rule.name!r} matched and nobody is its candidate."
         return None
+
+
+def _left_in_pool(rule: str, meant: str, pool: str) -> str:
+    """A rule places no lead: which pool shows it is said by the pools' conditions."""
+    if pool == meant:
+        return f"Rule {rule!r} leaves it in pool {pool!r}."
+    return (
+        f"Rule {rule!r} leaves it to pool {meant!r}, but by their conditions it is in "
+        f"pool {pool!r}; give the rule and the pool the same ones."
+    )
 
 
 def rule_on(
@@ -148,7 +163,8 @@ def rule_on(
         previous=[previous.get(lead_id) for lead_id in situation.lead_ids],
         only=situation.counted,
     )
-    ruling = Ruling(rule_set, route(rules, table, staff), past)
+    pools = _pools(session, situation, rules)
+    ruling = Ruling(rule_set, route(rules, table, staff), past, pools)
     return _codes(situation, ruling), ruling
 
 
@@ -211,6 +227,16 @@ def _served_before(
     if situation.kind is LeadKind.LEAD:
         return previous
     return previous | service_reps_of_leads(session, ids)
+
+
+def _pools(
+    session: ReadSession, situation: Situation, rules: Sequence[Rule]
+) -> Sequence[str]:
+    """Public pool of each lead, where a rule leaves leads in one."""
+    if not any(isinstance(rule.choice, ToPool) for rule in rules):
+        return ()
+    pools = pools_in_force(session)
+    return [pools[k].pool for k in place_of(pools, situation.leads).tolist()]
 
 
 def _segments(rules: Sequence[Rule]) -> set[str]:

@@ -270,6 +270,29 @@ def test_plans_of_leads_and_of_work_orders_never_mix(served: Served) -> None:
         make_plan(served.context, ACME, both)
 
 
+def test_a_rule_that_names_another_pool_than_the_leads_own_says_so(
+    served: Served,
+) -> None:
+    served.add_reps("r-1")
+    settings = {"kind": "ticket", "leads": {"region": ["East"]}}
+    answer = served.call(
+        "PUT", "/v1/pools/east", {"settings": settings}, role=Role.ADMIN
+    )
+    assert answer.status_code == 200, answer.text
+    when = {"op": "equals", "field": "kind", "value": "ticket"}
+    routed(
+        served,
+        {"name": "Repairs", "when": when, "policy": {"name": "pool", "pool": "east"}},
+    )
+    ticket(served, "T-1", region="East")
+    ticket(served, "T-2", region="West")
+
+    inside, outside = (served.next(name).json()["reason"] for name in ("T-1", "T-2"))
+
+    assert inside == "Rule 'Repairs' leaves it in pool 'east'."
+    assert "to pool 'east', but by their conditions it is in pool 'tickets'" in outside
+
+
 def test_fairness_counts_no_work_order_among_what_reps_were_given(
     served: Served,
 ) -> None:
