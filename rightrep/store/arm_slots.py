@@ -2,8 +2,7 @@
 
 Whoever takes leads for an arm has locked the loads of their reps (``capacity``), so
 nobody else counts for these reps meanwhile, and any number of processes keep to an
-arm's slots. The counts are a projection: ``rebuild_arm_counts`` makes them again from
-the logged decisions.
+arm's slots. The counts are a projection of the logged decisions.
 """
 
 from collections import Counter, defaultdict
@@ -159,7 +158,9 @@ def count_gifts(
         arm = arm_of(decision)
         if arm is not None and split.part_of(arm) is not None:
             by_arm[arm].append(place)
-    for arm, places in by_arm.items():
+    # In one order everywhere: a lot's turns are those of reps whom nobody has locked.
+    for arm in sorted(by_arm, key=lambda key: (key.experiment, key.arm)):
+        places = by_arm[arm]
         gifts = [made[place] for place in places]
         mine = None
         if exclusions is not None:

@@ -157,7 +157,8 @@ def log_units(
     rows = [
         {column: getattr(unit, column) for column in ArmOfUnit.__slots__}
         | {"experiment": name, "logged_at": at}
-        for unit in drawn
+        # In one order everywhere: two plans may have the same leads.
+        for unit in sorted(drawn, key=lambda unit: unit.unit)
     ]
     insert_new(session, experiment_units, rows)
     return _logged(session, name, [unit.unit for unit in drawn])
