@@ -185,7 +185,7 @@ def pass_on(
         cause: Why, in a word or a sentence.
         is_taken_back: Whether the lead goes back to the public pool on the way
             (``RECYCLED``, then ``ASSIGNED``) or is handed over (``TRANSFERRED``).
-        exclusions: Codes of this one lead.
+        exclusions: Codes of the lead under each option, in the same order.
         split: How slots are shared between arms, or None.
 
     Returns:
@@ -208,7 +208,10 @@ def pass_on(
     reps = {state.owner, *(decision.rep_id for decision in options)}
     rooms = _lock_rooms(session, reps, limits, local_day)
     arms = _lock_arms(session, split, rooms, local_day)
-    chosen = _first_open(options, state, rooms, arms)
+    place = _first_open(options, state, rooms, arms)
+    chosen = options[place]
+    if exclusions is not None:
+        exclusions = Exclusions(exclusions.reps, exclusions.codes[[place]])
     log_decisions(session, [chosen], exclusions=exclusions)
     count_gifts(session, [chosen], exclusions, split=split, day=local_day)
     passing = _passing(chosen, state, local_day, cause, is_taken_back=is_taken_back)
@@ -315,9 +318,9 @@ def _first_open(
     state: Owned,
     rooms: Mapping[RepId, _Room],
     arms: ArmRooms,
-) -> Decision:
+) -> int:
     refused: list[Refused] = []
-    for decision in options:
+    for place, decision in enumerate(options):
         rep_id = decision.rep_id
         if rep_id == state.owner:
             refused.append(AlreadyOwned(lead_id=decision.lead_id, owner=rep_id))
@@ -332,7 +335,7 @@ def _first_open(
         elif arms.is_full(decision):
             refused.append(CapacityReached(rep_id=rep_id, limit="arm"))
         else:
-            return decision
+            return place
     raise refused[0]
 
 

@@ -156,7 +156,10 @@ def _give(
                 local_day=local_day(at, situation.tenant.time_zone),
                 cause=CAUSE,
                 is_taken_back=True,
-                exclusions=Exclusions(situation.rep_ids, proposal.codes()),
+                exclusions=Exclusions(
+                    situation.rep_ids,
+                    np.concatenate([proposal.codes(j) for j in ranking]),
+                ),
                 split=proposal.split,
             )
         except CapacityReached:
