@@ -1,8 +1,6 @@
 """The covariate of units: the lead-only p of the model frozen when the start was."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from pathlib import Path
 
 import structlog
 
@@ -11,9 +9,8 @@ from rightrep.errors import ModelUnavailable, NotFound
 from rightrep.store import models
 from serving.usecases.advice import Scores
 from serving.usecases.arms import Drawn
+from serving.usecases.champions import load_published
 from serving.usecases.context import Context
-from training.model import ConversionModel
-from training.model_file import load_model
 
 log = structlog.get_logger()
 
@@ -57,13 +54,8 @@ def _quality(
             kept = models.read_model(session, version)
         if kept.columns_version != scores.columns_version:
             return None
-        frozen = _load(kept.path, kept.sha256)
+        frozen = load_published(kept.path, kept.sha256)
     except (ModelUnavailable, NotFound) as error:
         log.warning("frozen model does not load", version=version, why=str(error))
         return None
     return list(frozen.p_lead(scores.columns.leads).tolist())
-
-
-@lru_cache(maxsize=4)
-def _load(path: str, sha256: str) -> ConversionModel:
-    return load_model(Path(path), sha256)
