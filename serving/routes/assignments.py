@@ -14,6 +14,7 @@ from rightrep.domain.roles import Role
 from rightrep.errors import AlreadyOwned, Conflict, InvalidInput, NotFound
 from rightrep.store import jobs, plans
 from rightrep.store.aliases import RecordKind
+from rightrep.store.arm_slots import arm_of
 from rightrep.store.leads import kinds_of
 from rightrep.store.session import ReadSession, WriteSession
 from serving.dependencies import Parts, Reading, Writing, allow
@@ -359,10 +360,10 @@ def _next_out(
     *,
     assigned: bool = False,
 ) -> NextOut:
-    situation, arm = proposal.situation, proposal.arm_key
-    told = decision
+    situation, told = proposal.situation, decision
     if told is None and not assigned and proposal.reason is None:
         told = proposal.decision(proposal.ranking[0], at=situation.at, actor="dry_run")
+    arm = proposal.arm_key if told is None else arm_of(told)
     reason = proposal.reason
     if assigned and decision is None and reason is None:
         reason = "Everybody who may take this lead filled up meanwhile."

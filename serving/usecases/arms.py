@@ -169,7 +169,8 @@ def draw_arms(
         in_force: What decides.
         situation: The leads.
         ruling: What the rules say of them, or None.
-        only_known: Draw no lead that has not been drawn before.
+        only_known: Draw no lead that has not been drawn before; those that the
+            experiment has not drawn are of no arm, unless the holdout keeps them.
     """
     ids = situation.lead_ids
     one, held = in_force.experiment, in_force.holdout
@@ -177,9 +178,10 @@ def draw_arms(
     known_held = {} if held is None else arms_of_leads(session, held.experiment, ids)
     logged = np.array([i in known or i in known_held for i in ids], dtype=np.bool_)
     may = _chooses(situation, ruling, logged)
-    if only_known:
-        may &= logged
     keeps = _keeps(held, ids, known, known_held)
+    if only_known:
+        its = np.array([one is None or i in known for i in ids], dtype=np.bool_)
+        may &= logged & (keeps | its)
     fresh, clusters = _fresh(one, situation, ruling)
     place = np.full(len(ids), NO_ARM, dtype=np.int64)
     units: dict[str, list[tuple[int, ArmOfUnit]]] = {}
@@ -213,10 +215,8 @@ def log_drawn(
     covariate: Mapping[str, Sequence[float] | None],
     *,
     at: datetime,
-) -> None:
+) -> set[str]:
     """Log leads that were drawn, in the transaction of what is done with them.
-
-    An experiment that was stopped meanwhile draws nobody any more.
 
     Args:
         session: Where to write.
@@ -225,11 +225,15 @@ def log_drawn(
             lead of the situation, or None.
         at: Now.
 
+    Returns:
+        Experiments that were stopped meanwhile: they draw nobody any more, and nothing
+        may be done in their names with these leads.
+
     Raises:
         Conflict: Somebody else drew one of the leads for another arm meanwhile.
     """
     if not drawn.units:
-        return
+        return set()
     running = {one.experiment for one in running_experiments(session)}
     for name, units in drawn.units.items():
         if name not in running:
@@ -245,6 +249,7 @@ def log_drawn(
                 raise Conflict(
                     f"Lead {row.unit} was drawn for another arm meanwhile; ask again."
                 )
+    return set(drawn.units) - running
 
 
 def _with(unit: ArmOfUnit, covariate: float) -> ArmOfUnit:

@@ -25,10 +25,13 @@ from rightrep.domain.experiment import (
     Experiment,
     UnitKind,
 )
+from rightrep.domain.routing import Routing
 from rightrep.errors import Conflict, InvalidInput
 from rightrep.store import experiments as store
 from rightrep.store import models, outbox
 from rightrep.store.session import WriteSession
+from rightrep.store.tenants import get_tenant
+from serving.usecases.pricing import ask_for_prices
 
 STARTED = "rightrep.experiment.started"
 STOPPED = "rightrep.experiment.stopped"
@@ -143,6 +146,9 @@ def stop(session: WriteSession, name: str, *, because: str, at: datetime) -> Exp
     if not because.strip():
         raise InvalidInput("Say why it is stopped.", field="because")
     store.stop_experiment(session, name, at=at, because=because.strip())
+    # Those of all slots stood still while each arm had its own.
+    if Routing.of(get_tenant(session).settings).price_refresh_minutes > 0:
+        ask_for_prices(session, at=at)
     stopped = store.read_experiment(session, name)
     _tell(session, STOPPED, stopped, at)
     return stopped

@@ -412,7 +412,9 @@ def assign(
     """
     situation, arm = proposal.situation, proposal.arm
     if arm is not None:
-        log_drawn(session, arm.drawn, arm.covariates, at=at)
+        stopped = log_drawn(session, arm.drawn, arm.covariates, at=at)
+        if arm.key is not None and arm.key.experiment in stopped:
+            proposal = replace(proposal, arm=None)
     if proposal.wants_prices and situation.routing.price_refresh_minutes > 0:
         ask_for_prices(session, at=at)
     if proposal.reason is not None:

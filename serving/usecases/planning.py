@@ -15,7 +15,7 @@ from rightrep.domain.ids import LeadId, RepId, TenantId, new_id
 from rightrep.domain.lead import LeadKind
 from rightrep.domain.plan import PlanRep, StoredPlan
 from rightrep.domain.slots import ArmKey
-from rightrep.errors import InfeasiblePlan, InvalidInput, ModelUnavailable
+from rightrep.errors import Conflict, InfeasiblePlan, InvalidInput, ModelUnavailable
 from rightrep.store import bulk, outbox, plans, prices
 from rightrep.store.exclusions import save_roster
 from rightrep.store.runner_ups import runner_ups_text
@@ -304,11 +304,17 @@ def keep_plan(session: WriteSession, made: MadePlan) -> None:
     Leads that were drawn for an arm are logged with it.
 
     Raises:
-        Conflict: A lead was drawn for another arm meanwhile; make a new plan.
+        Conflict: A lead was drawn for another arm meanwhile, or an experiment was
+            stopped; make a new plan.
     """
     situation, chosen = made.situation, made.chosen
     if made.drawn is not None:
-        log_drawn(session, made.drawn, made.covariates, at=situation.at)
+        stopped = log_drawn(session, made.drawn, made.covariates, at=situation.at)
+        if stopped:
+            raise Conflict(
+                f"Experiment {min(stopped)!r} was stopped while the plan was made. "
+                "Make a new plan."
+            )
     kept = save_roster(session, situation.rep_ids)
     header = replace(made.header, roster=kept)
     plans.save_plan(session, header, _plan_reps(situation, chosen))
