@@ -60,4 +60,7 @@ def _thin(sample: FloatArray) -> FloatArray:
     """The sample, or as many of its quantiles as are handled quickly."""
     if sample.size <= MOST:
         return sample
-    return np.quantile(sample, (np.arange(MOST) + 0.5) / MOST)
+    # Sorting is several times as fast as a partition at so many places.
+    places = ((np.arange(MOST) + 0.5) / MOST * sample.size).astype(np.int64)
+    quantiles: FloatArray = np.sort(sample)[places]
+    return quantiles
