@@ -253,6 +253,12 @@ def leads_of(
     ]
 
 
+def leads_held_by(session: ReadSession, rep_ids: Sequence[RepId]) -> list[LeadId]:
+    """The leads of these reps that count against their holding limits."""
+    rows = session.execute(_HELD_BY, {"reps": list(rep_ids)})
+    return [LeadId(row.lead_id) for row in rows]
+
+
 def get_events(session: ReadSession, lead_id: LeadId) -> list[OwnershipEvent]:
     """What happened to a lead's ownership, in the order it was written."""
     return get_events_of(session, [lead_id]).get(lead_id, [])
@@ -359,6 +365,15 @@ _OWNED = select(
 _OF_LEADS = _OWNED.where(ownership.c.lead_id.in_(any_of("ids")))
 _OF_REP = _OWNED.where(ownership.c.owner == bindparam("rep_id")).order_by(
     ownership.c.since, ownership.c.lead_id
+)
+_HELD_BY = (
+    select(ownership.c.lead_id)
+    .where(
+        of_tenant(ownership),
+        ownership.c.owner.in_(any_of("reps")),
+        ownership.c.holding,
+    )
+    .order_by(ownership.c.lead_id)
 )
 _EVENTS = (
     select(ownership_events)

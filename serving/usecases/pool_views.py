@@ -192,11 +192,7 @@ def coming_drops(
         days: So many days ahead, as each pool counts them; None is the pool's setting.
     """
     pools, zone = pools_in_force(session), get_tenant(session).time_zone
-    ids = [
-        one.lead_id
-        for rep_id in rep_ids
-        for one in ownership.leads_of(session, rep_id, holding=True)
-    ]
+    ids = ownership.leads_held_by(session, list(rep_ids))
     kept = private_leads(session, pools, ids, as_of=at)
     until = [warned_until(pool, at, zone, days) for pool in pools]
     return drops_until(kept, pools, until, zone)
