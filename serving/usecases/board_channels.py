@@ -157,8 +157,8 @@ class ChannelsPage:
 
     @property
     def best_earner(self) -> Source | None:
-        """The channel that earns most for each unit spent."""
-        paid = [one for one in self.channels if one.earned is not None]
+        """The channel that earns most for each unit spent; None where none earns."""
+        paid = [one for one in self.channels if one.earned]
         return max(paid, key=lambda one: one.earned or 0.0, default=None)
 
 
@@ -213,8 +213,8 @@ def _leads(cohort: Cohort, *, at: datetime, window: timedelta) -> pd.DataFrame:
     """
     versions: pd.DataFrame = cohort.versions.to_pandas()
     ordered = versions.sort_values(["valid_from", "recorded_at"], kind="stable")
-    of_lead = ordered.groupby("lead_id", sort=False)
-    found = of_lead[["created_at", "channel", "campaign"]].last()
+    newest = ordered.drop_duplicates("lead_id", keep="last").set_index("lead_id")
+    found = newest[["created_at", "channel", "campaign"]]
     place = {stage.value: k for k, stage in enumerate(STEPS)}
     open_steps = ordered["stage"].map(place).clip(upper=len(STEPS) - 2)
     furthest = open_steps.fillna(0).groupby(ordered["lead_id"]).max()
@@ -232,16 +232,20 @@ def _leads(cohort: Cohort, *, at: datetime, window: timedelta) -> pd.DataFrame:
     )
 
 
-def _closings(cohort: Cohort) -> pd.DataFrame:
-    """How each lead closed last, corrections applied, by lead."""
+def _standing(cohort: Cohort) -> pd.DataFrame:
+    """Outcomes that no later one corrects."""
     told: pd.DataFrame = cohort.outcomes.to_pandas()
-    standing = told[~told["event_id"].isin(told["replaces"].dropna())]
-    ordered = standing.sort_values(["closed_at", "recorded_at"], kind="stable")
+    return told[~told["event_id"].isin(told["replaces"].dropna())]
+
+
+def _closings(cohort: Cohort) -> pd.DataFrame:
+    """How each lead closed last, by lead."""
+    ordered = _standing(cohort).sort_values(["closed_at", "recorded_at"], kind="stable")
     return ordered.drop_duplicates("lead_id", keep="last").set_index("lead_id")
 
 
 def _unpriced(cohort: Cohort) -> int:
-    told = cohort.outcomes.to_pandas()
+    told = _standing(cohort)
     return int((told["value"].isna() & told["value_currency"].notna()).sum())
 
 

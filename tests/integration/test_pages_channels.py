@@ -193,3 +193,32 @@ def test_the_page_is_wholly_in_chinese_with_names_as_they_are(served: Served) ->
 
     assert "广告 回报最好" in shown
     assert ENGLISH_WORDS.findall(shown) == []
+
+
+def test_a_channel_that_earned_nothing_is_not_the_best(served: Served) -> None:
+    served.add_leads("a", channel="ads")
+    spend(served, "ads", yuan("300"))
+
+    assert "pays best" not in read(served, "/channels")
+
+
+def test_an_amount_that_was_corrected_is_not_told_as_left_out(served: Served) -> None:
+    served.add_leads("a", channel="ads")
+    dollars = {"amount": "70", "currency": "USD"}
+    close(served, "a", "won", "2026-03-02", value=dollars)
+    before = read(served, "/channels")
+
+    corrected = {"value": yuan("500"), "replaces": "a-won-2026-03-02"}
+    close(served, "a", "won", "2026-03-03", **corrected)
+
+    assert "1 amount is left out" in before
+    assert "left out" not in read(served, "/channels")
+    assert float(rows(served)["ads"]["won_value"]) == 500.0
+
+
+def test_a_lead_counts_in_the_channel_it_names_now(served: Served) -> None:
+    served.add_leads("a", channel="ads", campaign="spring")
+    served.clock.move(timedelta(minutes=1))
+    served.add_leads("a", channel="fair", campaign=None)
+
+    assert list(rows(served)) == ["fair"]
