@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import RowMapping, and_, bindparam, case, delete, select, update
+from sqlalchemy import RowMapping, and_, bindparam, case, delete, func, select, update
 
 from rightrep.domain.activity import ActivityKind
 from rightrep.domain.collusion import Alarm, AlarmKind, Severity
@@ -188,6 +188,11 @@ def list_alarms(
     return _read(session, newest)
 
 
+def count_open(session: ReadSession) -> int:
+    """Alarms that are not settled."""
+    return int(session.execute(_OPEN).scalar_one())
+
+
 def settled_since(
     session: ReadSession, since: datetime
 ) -> dict[tuple[AlarmKind, tuple[RepId, ...]], datetime]:
@@ -276,6 +281,7 @@ def _raised(row: RowMapping, lead_ids: Sequence[LeadId]) -> RaisedAlarm:
 
 
 _EVERY = select(alarms).where(of_tenant(alarms))
+_OPEN = select(func.count()).where(of_tenant(alarms), alarms.c.settled_at.is_(None))
 _LEADS = (
     select(alarm_leads.c.alarm_id, alarm_leads.c.lead_id)
     .where(of_tenant(alarm_leads), alarm_leads.c.alarm_id.in_(any_of("ids")))

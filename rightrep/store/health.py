@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import RowMapping, delete, select, update
+from sqlalchemy import RowMapping, delete, func, select, update
 
 from rightrep.domain.ids import CustomerId, LeadId
 from rightrep.store import schema
@@ -104,6 +104,11 @@ def list_alarmed(session: ReadSession, *, limit: int = 100) -> list[CustomerHeal
     return [_of(row) for row in session.execute(newest.limit(limit)).mappings()]
 
 
+def count_alarmed(session: ReadSession) -> int:
+    """Customers whose alarm is on."""
+    return int(session.execute(_ALARMED).scalar_one())
+
+
 def customer_of(session: ReadSession, lead_id: LeadId) -> CustomerId | None:
     """The customer behind a lead, the survivor if merged; None where none is known."""
     return _customers_of(session, [lead_id]).get(lead_id)
@@ -136,6 +141,9 @@ def _of(row: RowMapping) -> CustomerHealth:
 
 
 _EVERY = select(customer_health).where(of_tenant(customer_health))
+_ALARMED = select(func.count()).where(
+    of_tenant(customer_health), customer_health.c.alarmed_since.is_not(None)
+)
 _BY_ID = _EVERY.where(customer_health.c.customer_id.in_(any_of("ids")))
 _CUSTOMERS = select(schema.leads.c.lead_id, schema.leads.c.customer_id).where(
     of_tenant(schema.leads),

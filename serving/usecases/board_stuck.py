@@ -8,9 +8,9 @@ from rightrep.domain.followup import FollowUpTask, TaskState
 from rightrep.domain.ids import RepId
 from rightrep.domain.tenant import Tenant
 from rightrep.store import followup
-from rightrep.store.alarms import RaisedAlarm, list_alarms
+from rightrep.store.alarms import RaisedAlarm, count_open, list_alarms
 from rightrep.store.customers import get_customers
-from rightrep.store.health import CustomerHealth, list_alarmed
+from rightrep.store.health import CustomerHealth, count_alarmed, list_alarmed
 from rightrep.store.recycling import Drop
 from rightrep.store.session import ReadSession
 from rightrep.store.tenants import get_tenant
@@ -52,8 +52,11 @@ class Stuck:
         n_drops: How many there are.
         overdue: Follow-ups that should have been done by now, longest due first.
         n_overdue: How many there are.
-        alarms: Open alarms about cheating; None where the reader may not see them.
+        alarms: Open alarms about cheating, those seen last; None where the reader may
+            not see them.
+        n_alarms: How many there are; None likewise.
         churning: Customers whose churn alarm is on, the newest first.
+        n_churning: How many there are.
         names: What to call the people on the page.
     """
 
@@ -66,7 +69,9 @@ class Stuck:
     overdue: Sequence[FollowUpTask]
     n_overdue: int
     alarms: Sequence[RaisedAlarm] | None
+    n_alarms: int | None
     churning: Sequence[Churning]
+    n_churning: int
     names: Names
 
 
@@ -98,7 +103,9 @@ def read_stuck(session: ReadSession, *, at: datetime, named: bool) -> Stuck:
         overdue=overdue,
         n_overdue=len(tasks),
         alarms=alarms,
+        n_alarms=count_open(session) if named else None,
         churning=_churning(session, named=named),
+        n_churning=count_alarmed(session),
         names=read_names(
             session,
             reps=[

@@ -44,11 +44,13 @@ def about_to_drop(served: Served) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def act(served: Served, lead: str, hour: str, kind: str, north: float) -> None:
+def act(
+    served: Served, lead: str, hour: str, kind: str, north: float, rep: str = "wang"
+) -> None:
     activity = {
         "event_id": f"{kind}-{lead}-{hour}",
         "lead": lead,
-        "rep": "wang",
+        "rep": rep,
         "kind": kind,
         "happened_at": f"2026-03-02T{hour}:00+08:00",
         "latitude": north,
@@ -190,3 +192,31 @@ def test_an_alarm_leads_to_its_reps_and_leads(served: Served) -> None:
     for path in (f"/reps/{rep}", f"/leads/{one}", f"/leads/{two}"):
         assert f'href="{path}"' in alarm
         assert served.http.get(path).status_code == 200
+
+
+def test_more_than_the_page_lists_is_counted_whole(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.usecases.board_stuck.ALARMS_SHOWN", 1)
+    served.add_reps("wang", "li")
+    for rep in ("wang", "li"):
+        served.add_leads(f"{rep} 1", f"{rep} 2")
+        act(served, f"{rep} 1", "09:00", "visit", 30.6, rep)
+        act(served, f"{rep} 2", "09:30", "visit", 34.2, rep)
+    work(served, "/v1/alarms/search")
+    bought = [f"c{k}" for k in range(3)]
+    for lead in bought:
+        served.add_leads(lead, company=f"{COMPANY} {lead}")
+    won = {"result": "won", "closed_at": "2026-03-02T12:00:00+08:00"}
+    outcomes = [{"event_id": lead, "lead": lead, **won} for lead in bought]
+    served.post("/v1/feedback/outcomes", {"outcomes": outcomes})
+    served.clock.move(timedelta(days=900))
+    signed_in(served)
+    look(served)
+
+    shown = read(served, "/stuck")
+
+    assert "Alarms about cheating 2" in shown
+    assert "The first 1 of 2:" in shown
+    assert "Customers about to leave 3" in shown
+    assert "The first 1 of 3:" in shown
