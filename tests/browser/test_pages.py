@@ -173,6 +173,15 @@ def test_charts_follow_the_colour_scheme_while_the_page_is_open(visit: Visitor) 
     assert inked(page, "loads", "given") > 300
 
 
+def test_on_paper_there_is_nothing_to_press(visit: Visitor) -> None:
+    page = visit().page
+    page.emulate_media(media="print")
+
+    for gone in (".top", ".tools", ".readout"):
+        expect(page.locator(gone).first).to_be_hidden()
+    expect(page.get_by_role("heading", name="Today's plan")).to_be_visible()
+
+
 def test_pointing_at_a_column_reads_it(visit: Visitor) -> None:
     page = visit().page
     chart = page.locator("[data-chart=loads]")

@@ -61,6 +61,20 @@ def test_the_rows_shown_are_saved_as_they_stand(visit: Visitor) -> None:
     assert reader.said == []
 
 
+def test_times_are_saved_as_any_spreadsheet_reads_them(
+    visit: Visitor, site: Site
+) -> None:
+    page = visit().page
+    page.goto(f"{site.url}/better")
+
+    (row,) = saved(page, "Every experiment, the newest first")
+
+    started = datetime.fromisoformat(row["Started"])
+    assert started.tzinfo is not None
+    assert (datetime.now(UTC) - started).days == 30
+    assert row["Stopped"] == ""
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_shares_and_the_funnel_are_drawn(
     visit: Visitor, site: Site, scheme: str

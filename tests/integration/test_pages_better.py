@@ -108,7 +108,7 @@ def test_the_conclusion_is_what_the_report_says_and_names_its_record(
 
     effect = report["effects"]["conversions"]
     whole = f"+{effect['relative_low']:.0%} to +{effect['relative_high']:.0%}"
-    assert f"Yes, it is better. Leads won under “optimal” are {whole}" in shown
+    assert f"Yes, it is better. “optimal” changes leads won by {whole}" in shown
     assert f"Leads won {effect['control_mean']:.1%}" in shown
     drawn = report["n_drawn"]
     assert (

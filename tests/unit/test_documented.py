@@ -1,5 +1,6 @@
 """What a user can do is written down: every command, setting and route."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,16 @@ def routes(home: Path) -> list[str]:
 @pytest.mark.parametrize("command", commands(app))
 def test_every_command_is_documented(command: str) -> None:
     assert f"`{command}" in (DOCS / "cli.md").read_text(encoding="utf-8")
+
+
+def test_every_command_that_a_page_names_is_one() -> None:
+    pages = (DOCS.parent / "serving" / "web" / "templates").glob("*.html")
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    named = re.findall(r"^(?:.*<code>)?(rightrep [^<{\n]+)", text, re.MULTILINE)
+    known = tuple(f"{command} " for command in commands(app))
+
+    assert len(named) > 15
+    assert [one for one in named if not f"{one} ".startswith(known)] == []
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)

@@ -78,7 +78,11 @@
     const plain = /^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text;
     return /[",\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
   };
-  const said = (one) => (one.dataset.value ?? one.textContent).replace(/\s+/g, " ").trim();
+  // Figures as they were reckoned with, times as anybody's spreadsheet reads them.
+  const said = (one) =>
+    (one.querySelector("time")?.dateTime ?? one.dataset.value ?? one.textContent)
+      .replace(/\s+/g, " ")
+      .trim();
   const columnsOf = (table) =>
     [...table.tHead.rows[0].cells].filter((heading) => !heading.querySelector(".sr"));
 
