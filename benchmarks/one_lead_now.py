@@ -33,7 +33,8 @@ from rightrep.store import bulk, models
 from rightrep.store.engine import Store
 from rightrep.store.metadata import metadata
 from serving.usecases.context import Context
-from serving.usecases.planning import PlanRequest, keep_plan, make_plan
+from serving.usecases.keeping import keep_plan
+from serving.usecases.planning import PlanRequest, make_plan
 from serving.usecases.tenancy import new_key
 from tests.postgres import running_postgres
 from tests.servers import running

@@ -27,7 +27,8 @@ from rightrep.store import bulk, outbox
 from rightrep.store.capacity import Limits, take_lead
 from rightrep.store.session import WriteSession
 from serving.usecases.committing import commit_plan
-from serving.usecases.planning import PlanRequest, keep_plan, make_plan
+from serving.usecases.keeping import keep_plan
+from serving.usecases.planning import PlanRequest, make_plan
 from serving.usecases.situation import Situation, read_situation
 
 N_LEADS, N_REPS = 2_759, 82

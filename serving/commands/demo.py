@@ -21,9 +21,10 @@ from serving.commands.run import require_port, run_server
 from serving.commands.share import plan_in_words
 from serving.usecases.context import Context
 from serving.usecases.experiment_report import read_report
+from serving.usecases.keeping import keep_plan
 from serving.usecases.learning import learn, name_champion, publish
 from serving.usecases.past_lottery import log_past_lottery
-from serving.usecases.planning import PlanRequest, keep_plan, make_plan
+from serving.usecases.planning import PlanRequest, make_plan
 from serving.usecases.telling import write_plan
 from serving.usecases.tenancy import new_key, prepare_store
 

@@ -15,11 +15,11 @@ from rightrep.errors import InvalidInput
 from serving.commands.common import ACTOR, clock_at, console, opened, tenant_of
 from serving.usecases.committing import commit_plan
 from serving.usecases.fair_shares import FairAnswer
+from serving.usecases.keeping import keep_plan
 from serving.usecases.lead_scores import scorer
 from serving.usecases.planning import (
     MadePlan,
     PlanRequest,
-    keep_plan,
     make_plan,
 )
 from serving.usecases.telling import write_plan

@@ -25,6 +25,7 @@ from serving.usecases.arms import arms_in_force
 from serving.usecases.choosing import OPTIMAL
 from serving.usecases.committing import commit_plan
 from serving.usecases.context import Context
+from serving.usecases.keeping import keep_plan
 from serving.usecases.lead_scores import scorer
 from serving.usecases.pricing import PRICES
 from serving.worker import Effect, Handler, Task
@@ -68,7 +69,7 @@ def plan(context: Context, task: Task) -> Effect:
     )
 
     def effect(session: WriteSession) -> object:
-        planning.keep_plan(session, made)
+        keep_plan(session, made)
         plan_id = made.header.plan_id
         result: dict[str, object] = {"plan_id": plan_id}
         if asked["commit"]:
@@ -116,7 +117,7 @@ def first_prices(context: Context, task: Task) -> Effect:
     )
 
     def effect(session: WriteSession) -> object:
-        planning.keep_plan(session, made)
+        keep_plan(session, made)
         routing, at = made.situation.routing, made.situation.at
         pricing.ask_for_next(session, routing, at=at)
         return {"plan_id": made.header.plan_id}

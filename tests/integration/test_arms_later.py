@@ -23,8 +23,9 @@ from serving.usecases import experiments as usecase
 from serving.usecases import pools
 from serving.usecases.advice import Scores
 from serving.usecases.champions import load_published
+from serving.usecases.keeping import keep_plan
 from serving.usecases.next_rep import assign, propose
-from serving.usecases.planning import PlanRequest, keep_plan, make_plan
+from serving.usecases.planning import PlanRequest, make_plan
 from serving.usecases.pool_recycling import Recycled, recycle
 from tests.contract.test_model_contract import trained
 from tests.contract.test_pools_untouched import ScoredModel
@@ -61,9 +62,7 @@ def served(store: Store, tmp_path: Path) -> Served:
 
 def taken_back(served: Served) -> Recycled:
     """Leads that nobody touched for two days go to others: all scores are high."""
-    model = served.context.advisers
-    assert isinstance(model, DrawnModel)
-    object.__setattr__(served.context, "advisers", ScoredModel(model.chance))
+    object.__setattr__(served.context, "advisers", ScoredModel({}))
     pool = Pool.of("common", {"untouched_hours": 48, "untouched_score": 80})
     with served.context.store.write(ACME) as session:
         now = served.clock.now()

@@ -18,7 +18,8 @@ from rightrep.store import jobs, plans
 from rightrep.store.decisions import log_decisions
 from rightrep.store.engine import Store
 from serving.usecases import trade_off
-from serving.usecases.planning import PlanRequest, keep_plan, make_plan
+from serving.usecases.keeping import keep_plan
+from serving.usecases.planning import PlanRequest, make_plan
 from serving.usecases.situation import problem_of
 from serving.web.language import COOKIE
 from tests.drawn_market import draw_model
