@@ -24,6 +24,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from rightrep.clock import Clock
+from rightrep.domain.person import DISPLAY_CHARS
 from rightrep.domain.roles import Role
 from rightrep.errors import InvalidInput, NotSignedIn, ProviderUnavailable
 from rightrep.settings import Settings
@@ -256,12 +257,11 @@ class Provider:
         if not isinstance(subject, str) or not 0 < len(subject) <= 255:
             raise ValueError("sub")
         is_verified = claims.get("email_verified") is True and isinstance(email, str)
-        name = claims.get("name")
         return Claims(
             issuer=self.issuer,
             subject=subject,
             email=email if is_verified else None,
-            name=name if isinstance(name, str) else None,
+            name=_printable(claims.get("name")),
             role=self._role(claims),
         )
 
@@ -271,6 +271,14 @@ class Provider:
         named = [one for one in values if isinstance(one, str)]
         given = {self.roles[one] for one in named if one in self.roles}
         return next((role for role in RANKED if role in given), None)
+
+
+def _printable(name: object) -> str | None:
+    """A name as a page can show it: directories keep unseen characters in names."""
+    if not isinstance(name, str):
+        return None
+    seen = "".join(char if char.isprintable() else " " for char in name)
+    return " ".join(seen.split())[:DISPLAY_CHARS] or None
 
 
 @cache

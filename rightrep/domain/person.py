@@ -14,6 +14,8 @@ ROLES = frozenset({Role.REP, Role.MANAGER, Role.ANALYST, Role.ADMIN})
 NAME_CHARS = 254
 """As long as an e-mail address may be (RFC 5321)."""
 
+DISPLAY_CHARS = 200
+
 PASSWORD_CHARS = (12, 200)
 _DIFFERENT_CHARS = 5
 _TELLING_CHARS = 4

@@ -22,7 +22,7 @@ from sqlalchemy.exc import IntegrityError
 
 from rightrep.domain.erasure import Erasure, ErasureCause
 from rightrep.domain.ids import new_id
-from rightrep.domain.person import ROLES, Person, sign_in_name
+from rightrep.domain.person import DISPLAY_CHARS, ROLES, Person, sign_in_name
 from rightrep.domain.roles import Role
 from rightrep.errors import Conflict, InvalidInput, NotFound
 from rightrep.store.erasure import log_erasure
@@ -32,7 +32,6 @@ from rightrep.store.schema_people import people, person_sessions
 from rightrep.store.session import ReadSession, WriteSession
 from rightrep.store.tries import TryOf, forgive
 
-_DISPLAY_CHARS = 200
 CHANGED = "The password was changed meanwhile. Sign in again."
 
 
@@ -75,7 +74,7 @@ def add_person(
     row = {
         "person_id": person_id,
         "sign_in_name": sign_in_name(name),
-        "display_name": _display_name(display_name or name),
+        "display_name": _display_name(display_name or name[:DISPLAY_CHARS]),
         "role": role.value,
         "rep_id": rep_id,
         "from_claims": from_claims,
@@ -153,6 +152,14 @@ def set_password(
             raise Conflict(CHANGED)
     _end_sessions(session, person_id)
     _forgive(session, person_id)
+
+
+def end_first_password(session: WriteSession, person_id: str) -> None:
+    """Take away a password that its person has yet to change, and sign-ins by it."""
+    first = _mine(person_id), people.c.initial_until.is_not(None)
+    none = {"password_hash": None, "initial_until": None}
+    if session.execute(update(people).where(*first).values(none)).rowcount:
+        _end_sessions(session, person_id)
 
 
 def renew_hash(session: WriteSession, person_id: str, old: str, new: str) -> None:
@@ -267,9 +274,9 @@ def _require_role(session: ReadSession, role: Role, rep_id: str | None) -> None:
 
 def _display_name(text: str) -> str:
     name = " ".join(text.split())
-    if not name.isprintable() or not 0 < len(name) <= _DISPLAY_CHARS:
+    if not name.isprintable() or not 0 < len(name) <= DISPLAY_CHARS:
         raise InvalidInput(
-            f"A name has 1 to {_DISPLAY_CHARS} printable characters.", field="name"
+            f"A name has 1 to {DISPLAY_CHARS} printable characters.", field="name"
         )
     return name
 

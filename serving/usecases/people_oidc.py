@@ -92,6 +92,7 @@ def come_back(
     claims = provider.claims(trip, code, back=back)
     with context.store.write(tenant_id) as session:
         person = _person_of(session, context, claims)
+        people.end_first_password(session, person.person_id)
         token = start_sign_in(session, person.person_id, at=at)
         take_back_try(session, TryOf.ADDRESS, address)
     log.info("signed in", person=person.person_id, by="provider")
@@ -119,10 +120,7 @@ def _person_of(session: WriteSession, context: Context, claims: Claims) -> Perso
 def _newly_met(session: WriteSession, context: Context, claims: Claims) -> Person:
     if claims.email is None:
         raise NotAllowed(NOT_VERIFIED)
-    try:
-        found = people.find_credential(session, sign_in_name(claims.email))
-    except InvalidInput as error:
-        raise NotAllowed(NOT_VERIFIED) from error
+    found = people.find_credential(session, _verified_name(claims.email))
     if found is not None:
         person = found.person
     elif claims.role is None:
@@ -141,3 +139,23 @@ def _newly_met(session: WriteSession, context: Context, claims: Claims) -> Perso
     except Conflict as error:
         raise NotAllowed(OTHER_ACCOUNT) from error
     return person
+
+
+def _verified_name(email: str) -> str:
+    """The sign-in name that is this address, and not only one that looks like it.
+
+    Names are folded so that every keyboard types them alike; addresses that differ in
+    more than the case of plain letters are different mailboxes ("straße" is not
+    "strasse").
+
+    Raises:
+        NotAllowed: It is only alike, or cannot be a name.
+    """
+    try:
+        name = sign_in_name(email)
+    except InvalidInput as error:
+        raise NotAllowed(NOT_VERIFIED) from error
+    # Bytes know the case of plain letters only.
+    if name.encode() != email.encode().lower():
+        raise NotAllowed(NOT_VERIFIED)
+    return name

@@ -171,5 +171,6 @@ def test_a_real_browser_goes_to_the_provider_and_comes_back_signed_in(
 
             page.get_by_role("link", name="Sign in through your organisation").click()
 
-            page.wait_for_url(f"{server.url}/me")
+            page.wait_for_url(f"{server.url}/stuck")
+            expect(page.get_by_role("link", name="王伟")).to_be_visible()
             page.close()

@@ -10,17 +10,19 @@ import pytest
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
-from rightrep.domain.person import Person
+from rightrep.domain.person import DISPLAY_CHARS, NAME_CHARS, Person
 from rightrep.domain.roles import Role
 from rightrep.errors import InvalidInput
 from rightrep.settings import Settings
 from rightrep.store import people
 from rightrep.store.engine import Store
 from rightrep.store.tries import LIMITS, TryOf
-from serving.oidc import KNOWN_FOR, Provider
+from serving.oidc import KNOWN_FOR, LEEWAY_SECONDS, Provider
+from serving.usecases import people as use
 from tests.oidc_provider import CLIENT, SECRET, FakeProvider, openid_provider
 from tests.serving_parts import ACME, Served, serve
 
+HOME = {"origin": "http://testserver"}
 EMAIL = "wang@acme.example"
 ROLES = {"managers": Role.MANAGER, "admins": Role.ADMIN, "data": Role.ANALYST}
 
@@ -151,6 +153,97 @@ def test_the_account_counts_from_then_on_and_not_the_address(
     assert_refused(served, sign_in(served, provider), 403, "Somebody else")
 
 
+def test_a_first_password_that_is_not_needed_ends_and_nobody_has_to_change_it(
+    served: Served, provider: FakeProvider
+) -> None:
+    person, first = add(served), use.made(served.context)
+    with served.context.store.write(ACME) as session:
+        use.give(session, person.person_id, first)
+
+    sign_in(served, provider)
+
+    assert get(served, "/decisions").status_code == 200
+    form = {"name": EMAIL, "password": first.text}
+    assert served.http.post("/sign-in", data=form, headers=HOME).status_code == 401
+
+
+def test_a_password_that_its_person_chose_is_kept_beside_the_provider(
+    served: Served, provider: FakeProvider
+) -> None:
+    person = add(served)
+    chosen = use.chosen(served.context, EMAIL, "horse battery staple")
+    with served.context.store.write(ACME) as session:
+        use.give(session, person.person_id, chosen)
+
+    sign_in(served, provider)
+
+    form = {"name": EMAIL, "password": chosen.text}
+    answer = served.http.post(
+        "/sign-in", data=form, headers=HOME, follow_redirects=False
+    )
+    assert answer.status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("wang@strasse.example", "wang@straße.example"),
+        (EMAIL, "ｗang@acme.example"),
+        ("king@acme.example", "\u212aing@acme.example"),
+    ],
+)
+def test_an_address_that_only_looks_like_one_of_ours_is_another(
+    served: Served, provider: FakeProvider, ours: str, theirs: str
+) -> None:
+    add(served, ours)
+    provider.claims["email"] = theirs
+
+    assert_refused(served, sign_in(served, provider), 403, "has not verified")
+    assert everybody(served)[0].subject is None
+
+
+@pytest.mark.parametrize("ours", ["Wang@Acme.example", "Wang@例子.example"])
+def test_an_address_in_other_letters_of_the_same_case_is_the_same(
+    served: Served, provider: FakeProvider, ours: str
+) -> None:
+    add(served, ours)
+    provider.claims["email"] = ours
+
+    assert sign_in(served, provider).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("王\u200b伟\n", "王 伟"),
+        ("x" * 300, "x" * 200),
+        ("\u200b", EMAIL),
+        ("", EMAIL),
+        (7, EMAIL),
+        (None, EMAIL),
+    ],
+)
+def test_a_name_that_no_page_can_show_keeps_nobody_out(
+    with_roles: Served, provider: FakeProvider, told: object, shown: str
+) -> None:
+    provider.claims |= {"groups": ["managers"], "name": told}
+
+    assert sign_in(with_roles, provider).status_code == 200
+    assert everybody(with_roles)[0].display_name == shown
+
+
+def test_the_longest_address_is_shown_as_far_as_a_name_goes(
+    with_roles: Served, provider: FakeProvider
+) -> None:
+    address = "w" * (NAME_CHARS - len(EMAIL)) + EMAIL
+    provider.claims |= {"groups": ["managers"], "name": None, "email": address}
+
+    assert sign_in(with_roles, provider).status_code == 200
+    (person,) = everybody(with_roles)
+    assert person.sign_in_name == address
+    assert person.display_name == address[:DISPLAY_CHARS]
+
+
 def test_nobody_else_is_let_in(served: Served, provider: FakeProvider) -> None:
     add(served, "li@acme.example")
 
@@ -208,6 +301,22 @@ def test_a_token_that_is_not_for_this_sign_in_is_refused(
     provider.wrong = wrong
 
     assert_refused(served, sign_in(served, provider), 401, "did not confirm")
+
+
+@pytest.mark.parametrize("seconds", [-LEEWAY_SECONDS, LEEWAY_SECONDS])
+def test_clocks_may_differ_by_half_a_minute_and_no_more(
+    served: Served, provider: FakeProvider, seconds: int
+) -> None:
+    add(served)
+    issued = served.clock.now().timestamp() + seconds
+    # A token that is about to end where the provider's clock is behind.
+    fresh = {"iat": int(issued), "nbf": int(issued), "exp": int(issued) + 1}
+    late = {name: at + (2 if seconds > 0 else -2) for name, at in fresh.items()}
+
+    provider.wrong = late
+    assert_refused(served, sign_in(served, provider), 401, "did not confirm")
+    provider.wrong = fresh
+    assert sign_in(served, provider).status_code == 200
 
 
 @pytest.mark.parametrize("signed_by", ["none", "stranger", "public key"])
@@ -344,6 +453,23 @@ def test_leaving_over_and_over_without_coming_back_is_stopped(
 
     assert stopped.status_code == 429
     assert "retry-after" in stopped.headers
+
+
+def test_another_site_sends_nobody_to_the_provider_and_uses_up_no_try(
+    served: Served, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(served)
+    monkeypatch.setitem(LIMITS, TryOf.ADDRESS, 1)
+    for site in ("cross-site", "same-site"):
+        answer = served.http.get(
+            "/sign-in/provider?to=/reps",
+            headers={"sec-fetch-site": site},
+            follow_redirects=False,
+        )
+        assert answer.headers["location"] == "/sign-in?to=%2Freps"
+        assert "set-cookie" not in answer.headers
+
+    assert sign_in(served, provider).status_code == 200
 
 
 def test_a_group_gives_a_role_and_takes_it_away(
