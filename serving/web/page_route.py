@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import structlog
 from fastapi import APIRouter, Depends, Request, Response
@@ -114,8 +113,11 @@ class PageRoute(APIRoute):
             try:
                 return await answer(request)
             except NotSignedIn:
-                here = quote(path_of(request), safe="")
-                return RedirectResponse(f"/sign-in?to={here}", HTTPStatus.SEE_OTHER)
+                # What a form was sent to is no page to come back to.
+                here = path_of(request) if request.method == "GET" else "/"
+                return RedirectResponse(
+                    signing.sign_in_page(here), HTTPStatus.SEE_OTHER
+                )
             except Elsewhere as error:
                 return RedirectResponse(error.path, HTTPStatus.SEE_OTHER)
             except Exception as error:  # noqa: BLE001 - shown, and logged where ours

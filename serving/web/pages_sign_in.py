@@ -96,7 +96,13 @@ def post_sign_out(request: Request, parts: Parts) -> Response:
 
 @router.get("/sign-in/provider")
 def get_provider(request: Request, parts: Parts, to: Path = "/") -> Response:
-    """Leave for the organisation's OpenID provider."""
+    """Leave for the organisation's OpenID provider.
+
+    Another site sends people no further than to our own page: each departure counts as
+    a try, and pictures of that address would bar a whole office.
+    """
+    if signing.is_sent_by_another(request):
+        return RedirectResponse(signing.sign_in_page(to), HTTPStatus.SEE_OTHER)
     try:
         trip, address = people_oidc.leave(
             parts,

@@ -8,7 +8,7 @@ is sent once and kept nowhere.
 import hmac
 from dataclasses import dataclass
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from fastapi import Depends, Request, Response
 
@@ -148,6 +148,11 @@ def require_own_form(request: Request) -> None:
         raise NotFromHere(NOT_FROM_HERE)
 
 
+def is_sent_by_another(request: Request) -> bool:
+    """Whether another site sent the browser here, as far as the browser says."""
+    return request.headers.get("sec-fetch-site") in {"cross-site", "same-site"}
+
+
 def sign_in_with(parts: Context, secret: str) -> str:
     """Check a key and make the token that the browser keeps.
 
@@ -245,6 +250,11 @@ def own_path(path: str) -> str:
     """Where to go after signing in: a path of ours, else the first page."""
     is_ours = path.startswith("/") and not path.startswith(("//", "/\\"))
     return path if is_ours and path.isprintable() else "/"
+
+
+def sign_in_page(path: str) -> str:
+    """Where people sign in to see a page."""
+    return f"/sign-in?to={quote(path, safe='')}"
 
 
 def is_secure(request: Request) -> bool:
