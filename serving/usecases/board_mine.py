@@ -75,7 +75,7 @@ def read_mine(
             tenant=get_tenant(session),
             at=at,
             leads=sorted(leads, key=_urgency),
-            n_overdue=sum(1 for task in tasks.values() if task.due_at <= at),
+            n_overdue=sum(1 for one in leads if one.task and one.task.due_at <= at),
             names=read_names(
                 session,
                 reps=[one.lead.owner for one in leads],

@@ -138,6 +138,8 @@ def _tried(
 ) -> Iterator[None]:
     """Count a try before it is looked at; take it back when the block ends well.
 
+    It is taken back too where the crowd at the turnstile kept it from being looked at.
+
     Raises:
         TooManyTries: It is not to be looked at.
     """
@@ -151,7 +153,13 @@ def _tried(
     until = max(filter(None, barred), default=None)
     if until is not None:
         raise too_many(until, at)
-    yield
+    try:
+        yield
+    except TooManyTries:
+        with context.store.write(tenant_id) as session:
+            for kind, who in asked:
+                take_back_try(session, kind, who)
+        raise
     with context.store.write(tenant_id) as session:
         forgive(session, TryOf.NAME, name)
         take_back_try(session, TryOf.ADDRESS, address)

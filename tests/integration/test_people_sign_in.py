@@ -327,6 +327,37 @@ def test_one_address_that_tries_many_names_is_not_looked_at(
     assert answer.status_code == 303
 
 
+def test_those_who_sign_in_well_do_not_use_up_their_offices_tries(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(served)
+    monkeypatch.setitem(LIMITS, TryOf.ADDRESS, 2)
+
+    answers = [sign_in(browser(served)).status_code for _ in range(4)]
+
+    assert answers == [303] * 4
+
+
+def test_a_try_that_a_crowd_kept_from_being_looked_at_does_not_count(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(served)
+    for kind in TryOf:
+        monkeypatch.setitem(LIMITS, kind, 2)
+    room = served.context.passwords._turnstile._room
+    with ExitStack() as crowd:
+        for _ in range(AT_ONCE + WAITING):
+            assert room.acquire(blocking=False)
+            crowd.callback(room.release)
+        for _ in range(4):
+            answer = sign_in(served)
+            assert answer.status_code == 429
+            assert "Try again in a few seconds" in answer.text
+
+    assert sign_in(served, password="wrong horse battery").status_code == 401
+    assert sign_in(served).status_code == 303
+
+
 def test_no_more_than_a_few_passwords_are_checked_at_once() -> None:
     entered, leave = threading.Semaphore(0), threading.Event()
 
@@ -480,6 +511,19 @@ def test_one_may_sign_out_everywhere_else(served: Served) -> None:
     assert page(served).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/me/password", "/me/sign-outs"])
+def test_whoever_sends_a_form_after_the_sign_in_has_ended_comes_to_a_page(
+    served: Served, path: str
+) -> None:
+    add(served)
+
+    location = post(served, path).headers["location"]
+    sign_in(served, to=location.partition("to=")[2].replace("%2F", "/"))
+
+    assert location == "/sign-in?to=%2F"
+    assert page(served, "/").status_code == 200
+
+
 @pytest.mark.parametrize(
     "path", ["/sign-in", "/me/password", "/me/sign-outs", "/sign-out"]
 )
@@ -555,6 +599,29 @@ def test_a_rep_sees_how_long_a_lead_is_kept_and_what_is_overdue(
     assert "overdue" in shown[urgent:fresh]
     assert "5 days left drops on 10 Mar 2026" in shown[fresh:]
     assert "overdue" not in shown[fresh:]
+
+
+def test_a_lead_that_is_lost_is_neither_shown_nor_overdue(served: Served) -> None:
+    (rep,) = served.add_reps("r1")
+    served.add_leads("L1")
+    served.post("/v1/leads/L1/assign", {"rep": rep})
+    served.clock.move(timedelta(days=5))
+    add(served, role=Role.REP, rep=rep)
+    sign_in(served)
+    assert "overdue" in page(served, "/mine").text
+    told = {
+        "event_id": "e1",
+        "lead": "L1",
+        "result": "lost",
+        "closed_at": served.clock.now().isoformat(),
+    }
+    answer = served.post("/v1/feedback/outcomes", {"outcomes": [told]})
+    assert answer.status_code == 201, answer.text
+
+    shown = re.sub(r"\s+", " ", page(served, "/mine").text)
+
+    assert "L1" not in shown
+    assert "<dt>Overdue</dt><dd>0</dd>" in shown
 
 
 def test_a_manager_has_no_leads_of_their_own(served: Served) -> None:
