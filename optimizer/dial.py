@@ -239,21 +239,22 @@ class Planner:
         """A good plan of the largest spread allowed, quality bands kept.
 
         Without exact optima nothing orders the spreads of two plans, so the rep who is
-        furthest off at dial 0 is held at the end of the allowance.
+        furthest off at dial 0 is held at the end of the allowance, or nearer where the
+        others leave too few leads for that.
         """
         off = self.shares.deviation(self._free.load)
         rep, least = int(np.argmax(np.abs(off))), float(self._least.max())
-        steps = int(np.ceil(abs(off[rep]) - allowance - WHOLE))
-        level = float(abs(off[rep])) - steps
-        if level < least - WHOLE:
-            limits = self._within(min(allowance, least))
-            return self._with_quality(limits, limits, band)
-        limits = self._within(level)
-        at = int(self._free.load[rep] - steps * np.sign(off[rep]))
-        low, high = limits.low.copy(), limits.high.copy()
-        low[rep] = high[rep] = at
-        held = dataclasses.replace(limits, low=low, high=high)
-        return self._with_quality(limits, held, band)
+        furthest = float(abs(off[rep]))
+        steps = int(np.ceil(furthest - allowance - WHOLE))
+        while furthest - steps >= least - WHOLE:
+            limits = self._within(furthest - steps)
+            at = int(self._free.load[rep] - steps * np.sign(off[rep]))
+            held = _held_at(limits, rep, at)
+            if self.resolver.share(held) is not None:
+                return self._with_quality(limits, held, band)
+            steps += 1
+        limits = self._within(min(allowance, least))
+        return self._with_quality(limits, limits, band)
 
     def _with_quality(self, limits: Limits, held: Limits, band: QualityBand) -> Answer:
         """A whole plan within ``held``, near the best one within ``limits``."""
@@ -290,3 +291,10 @@ class Planner:
         # Only what the plan at 0 found, so that no plan depends on those before it.
         self._near = self._near or relaxed
         return relaxed
+
+
+def _held_at(limits: Limits, rep: int, at: int) -> Limits:
+    """The same, one rep's leads fixed."""
+    low, high = limits.low.copy(), limits.high.copy()
+    low[rep] = high[rep] = at
+    return dataclasses.replace(limits, low=low, high=high)

@@ -16,9 +16,11 @@ from optimizer.shares import Shares
 from optimizer.verify import loads, total_value, violations
 from rightrep.errors import InfeasiblePlan
 from tests.oracles import all_plans, values_of
-from tests.strategies_problem import problems, with_changes
+from tests.strategies_problem import counts, problems, weights, with_changes
 
 WIDTHS = st.none() | st.sampled_from([0.0, 0.1, 0.3, 0.5, 1.0, 2.0])
+MOST = 0.9
+"""Part of the pairs that may be."""
 DIALS = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.7, 0.9, 1.0])
 
 
@@ -28,9 +30,32 @@ class Case(NamedTuple):
 
 
 @st.composite
-def cases(draw: st.DrawFn, *, quality: bool = False, bands: bool = True) -> Case:
-    """A small problem with groups, qualities and, if asked, bands."""
-    problem = draw(problems(floors=True, max_leads=4))
+def with_room(draw: st.DrawFn) -> Problem:
+    """One whose best plan is uneven: slots abound, and some reps are better.
+
+    Most of the smallest examples leave nothing to choose.
+    """
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n_leads, n_reps = draw(st.integers(3, 4)), draw(st.integers(2, 3))
+    value = rng.random((n_leads, n_reps)) + 2.0 * rng.random(n_reps)
+    return Problem(
+        np.round(value, draw(st.sampled_from([0, 9]))),
+        rng.random((n_leads, n_reps)) < MOST,
+        rng.integers(n_leads - 1, n_leads + 1, n_reps),
+        np.zeros(n_reps, np.int64),
+        load=draw(st.none() | counts(n_reps)),
+        weight=draw(st.none() | weights(n_reps)),
+        seed=draw(st.integers(0, 2**32 - 1)),
+    )
+
+
+@st.composite
+def cases(
+    draw: st.DrawFn, *, quality: bool = False, bands: bool = True, room: bool = False
+) -> Case:
+    """A small problem with groups, qualities and, if asked, bands and room."""
+    any_problem = problems(floors=True, max_leads=4) | with_room()
+    problem = draw(with_room() if room else any_problem)
     grades = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9])
     problem = with_changes(
         problem,
@@ -161,7 +186,11 @@ def test_all_the_way_up_shares_are_as_near_to_the_weights_as_can_be(
     assert fair.spread == pytest.approx(spreads_of(case.problem, plans).min())
 
 
-@given(case=cases(bands=False) | cases(), part=st.sampled_from([0.0, 0.2, 0.5, 0.9]))
+@given(
+    case=cases(bands=False, room=True) | cases(room=True) | cases(),
+    part=st.sampled_from([0.0, 0.2, 0.5, 0.9]),
+)
+@settings(max_examples=200)
 def test_the_dial_costs_no_more_value_than_it_must(case: Case, part: float) -> None:
     """Of all plans that give as many leads and stray no further, the best."""
     plans = plans_within(case)

@@ -245,6 +245,27 @@ def test_of_quality_bands_that_collide_it_says_what_loosening_is_enough() -> Non
             solve_fair(problem, near)
 
 
+def test_who_cannot_be_held_at_the_end_of_the_allowance_goes_nearer() -> None:
+    """With one lead less for the first, the others are owed three and two are left."""
+    eligible = np.ones((4, 3), np.bool_)
+    eligible[1, [0, 2]] = False
+    problem = Problem(
+        np.array([[2.0, 1, 1], [2, 1, 1], [3, 1, 1], [3, 2, 1]]),
+        eligible,
+        np.array([4, 4, 1]),
+        np.zeros(3, np.int64),
+        weight=np.array([0.6, 0.7, 0.3]),
+        quality=np.array([0.1, 0.5, 0.25, 0.5]),
+    )
+
+    free = solve_fair(problem, Fairness(quality_band=1.0))
+    fair = solve_fair(problem, Fairness(quality_band=1.0, dial=0.1))
+
+    assert loads(problem, free.plan).tolist() == [3, 1, 0]
+    assert loads(problem, fair.plan).tolist() == [1, 2, 1]
+    assert fair.spread < 0.9 * free.spread
+
+
 def test_a_curve_has_two_ends() -> None:
     with pytest.raises(InvalidInput, match="at least 2 points"):
         tradeoff(market(), 1)
