@@ -22,9 +22,9 @@ Analysis, 3rd ed., section 5.4; priors off the boundary, Chung et al. 2013
 """
 
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
+from scipy.sparse import csr_array
 from scipy.special import gammaincinv
 
 from features.as_of import BoolArray, FloatArray, IntArray
@@ -159,64 +159,96 @@ def _chosen(groups: Groups, with_team: BoolArray, values: FloatArray) -> FloatAr
     return np.where(with_team, team, np.bincount(groups.wider, values)[groups.wider])
 
 
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """Sums over the group that each unit is compared with, many at a time.
+
+    Attributes:
+        of_group: 1 where a unit is in a group; (n_units, n_groups).
+        group: Group that each unit is compared with; int64 (n_units,).
+    """
+
+    of_group: csr_array
+    group: IntArray
+
+    @classmethod
+    def of(cls, groups: Groups, with_team: BoolArray) -> "_Sums":
+        """Of teams, then of wider groups."""
+        n_units, n_teams = groups.team.size, int(groups.team.max(initial=-1)) + 1
+        wider = groups.wider + n_teams
+        group = np.concatenate([groups.team, wider])
+        unit = np.tile(np.arange(n_units), 2)
+        of_group = csr_array((np.ones(unit.size), (unit, group)))
+        return cls(of_group, np.where(with_team, groups.team, wider))
+
+    def over(self, values: FloatArray) -> FloatArray:
+        """Each unit's sum; values and sums are (..., n_units)."""
+        rows = values.reshape(-1, values.shape[-1])
+        return np.asarray(rows @ self.of_group)[:, self.group].reshape(values.shape)
+
+
 def _posterior(
     y: FloatArray, noise: FloatArray, groups: Groups, with_team: BoolArray
 ) -> tuple[FloatArray, FloatArray]:
     """Mean and variance of ``d`` of each unit; float64 (n_units,) each."""
-    likelihood, means, variances = [], [], []
-    for tau, kappa in product(_SPREADS, _SPREADS):
-        log_p, mean, variance = _given(y, noise, groups, with_team, tau, kappa)
-        likelihood.append(log_p + _log_prior(tau, kappa))
-        means.append(mean)
-        variances.append(variance)
-    weight = np.exp(np.array(likelihood) - max(likelihood))
+    sums = _Sums.of(groups, with_team)
+    known = ~np.isnan(y)
+    spread = np.zeros((_SPREADS.size, 2, 1))
+    spread[:, 1, 0] = _SPREADS**2
+    own = np.where(known, noise + spread, np.inf)
+    log_noise = np.log(own, out=np.zeros(own.shape), where=known).sum(axis=(1, 2))
+    found = [_given(np.nan_to_num(y), own, sums, tau) for tau in _SPREADS]
+    given, means, variances = (
+        np.concatenate(part) for part in zip(*found, strict=True)
+    )
+    likelihood = given - 0.5 * np.tile(log_noise, _SPREADS.size)
+    weight = np.exp(likelihood - likelihood.max())
     weight /= weight.sum()
-    mean = weight @ np.array(means)
-    square = weight @ (np.array(variances) + np.array(means) ** 2)
+    mean = weight @ means
+    square = weight @ (variances + means**2)
     return mean, square - mean**2
 
 
-def _log_prior(tau: float, kappa: float) -> float:
+def _log_prior(tau: float, kappa: FloatArray) -> FloatArray:
     """Gamma of shape 2 for ``tau``, half-normal for ``kappa``, apart from a constant.
 
     The likelihood of few reps is often highest at no difference at all; the gamma
     keeps off 0, where intervals would be too narrow.
     """
     believed = np.log(tau) - 2.0 * tau / USUAL_SPREAD
-    return float(believed - kappa**2 / (2.0 * USUAL_SPREAD**2))
+    return np.asarray(believed - kappa**2 / (2.0 * USUAL_SPREAD**2))
 
 
 def _given(
-    y: FloatArray,
-    noise: FloatArray,
-    groups: Groups,
-    with_team: BoolArray,
-    tau: float,
-    kappa: float,
-) -> tuple[float, FloatArray, FloatArray]:
-    """Log likelihood, posterior means and variances where both spreads are known."""
-    known = ~np.isnan(y)
-    spread = np.array([[0.0], [kappa**2]])
-    own = np.where(known, noise + spread, np.inf)
-    weight = np.where(known, 1.0 / (own + tau**2), 0.0)
-    total = np.stack([_chosen(groups, with_team, w) for w in weight])
-    weighted = np.stack(
-        [
-            _chosen(groups, with_team, w)
-            for w in np.where(known, weight * np.nan_to_num(y), 0.0)
-        ]
-    )
-    with np.errstate(divide="ignore", invalid="ignore"):
-        away = np.where(known, y - weighted / total, 0.0)
-        precision = 1.0 / own
-        log_noise = np.where(known, np.log(own), 0.0).sum(axis=0)
-        of_mean = np.where(known, 1.0 / total, 0.0)
-    posterior = 1.0 / tau**2 + precision.sum(axis=0)
-    pull = (precision * away).sum(axis=0)
-    share = precision / posterior
-    fit = (precision * away**2).sum(axis=0) - pull**2 / posterior
-    log_p = -0.5 * (np.log(tau**2 * posterior) + log_noise + fit).sum()
+    y: FloatArray, own: FloatArray, sums: _Sums, tau: float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """What follows from one ``tau`` and each ``kappa`` of the grid.
+
+    Args:
+        y: Standardised ratios, (2, n_units).
+        own: Variance of each apart from ``tau``, infinite where there is none;
+            (n_kappas, 2, n_units).
+        sums: Over groups.
+        tau: Spread of ``d``.
+
+    Returns:
+        Log of prior and likelihood apart from what ``own`` alone says, (n_kappas,);
+        posterior means and variances, (n_kappas, n_units) each.
+    """
+    weight = 1.0 / (own + tau**2)
+    known = weight > 0
+    total = sums.over(weight)
+    of_mean = np.divide(1.0, total, out=np.zeros(total.shape), where=known)
+    away = np.where(known, y - sums.over(weight * y) * of_mean, 0.0)
+    precision = 1.0 / own
+    posterior = 1.0 / tau**2 + precision.sum(axis=1)
+    pulled = precision * away
+    pull = pulled.sum(axis=1)
+    share = precision / posterior[:, None]
+    fit = (pulled * away).sum(axis=1) - pull**2 / posterior
+    log_p = -0.5 * (np.log(tau**2 * posterior) + fit).sum(axis=1)
     # Each group's mean is estimated from the same units (restricted likelihood).
-    log_p += 0.5 * (weight * of_mean * np.log(np.where(known, of_mean, 1.0))).sum()
-    variance = 1.0 / posterior + (share**2 * of_mean).sum(axis=0)
-    return float(log_p), pull / posterior, variance
+    log_mean = np.log(of_mean, out=np.zeros(of_mean.shape), where=known)
+    log_p += 0.5 * (weight * of_mean * log_mean).sum(axis=(1, 2))
+    variance = 1.0 / posterior + (share**2 * of_mean).sum(axis=1)
+    return log_p + _log_prior(tau, _SPREADS), pull / posterior, variance
