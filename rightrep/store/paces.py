@@ -1,9 +1,10 @@
 """How long decisions about leads took to their first touch and to their end."""
 
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import and_, bindparam, func, select
+from sqlalchemy import ScalarSelect, Select, and_, bindparam, func, select
 
 from rightrep.store.arrow import TEXT, TIME, read_table
 from rightrep.store.followup import NOT_FOLLOWED_UP
@@ -14,12 +15,10 @@ from rightrep.store.schema import activities, decisions, outcomes
 from rightrep.store.session import ReadSession
 
 
-def decision_times(
+def first_touches(
     session: ReadSession, *, first: datetime, before: datetime
 ) -> pa.Table:
-    """When the decisions of a span were touched first, and when they ended.
-
-    Those about work orders are left out.
+    """When the decisions of a span were touched first; none about work orders.
 
     Args:
         session: Where to read.
@@ -27,24 +26,33 @@ def decision_times(
         before: First instant after it.
 
     Returns:
-        ``rep_id``, ``decided_at``, ``touched_at`` (the first follow-up of that rep with
-        the lead, null while there is none) and ``closed_at`` (corrections applied, null
-        while it is open).
+        ``rep_id``, ``decided_at`` and ``at``: the first follow-up of that rep with the
+        lead, null while there is none.
     """
-    return read_table(session, _TIMES, _TYPES, {"first": first, "before": before})
+    return read_table(session, _TOUCHES, _TYPES, {"first": first, "before": before})
 
 
-_TYPES: Types = {
-    "rep_id": TEXT,
-    "decided_at": TIME,
-    "touched_at": TIME,
-    "closed_at": TIME,
-}
+def first_ends(session: ReadSession, *, first: datetime, before: datetime) -> pa.Table:
+    """When the leads of a span's decisions ended; none about work orders.
+
+    Args:
+        session: Where to read.
+        first: First instant of the span.
+        before: First instant after it.
+
+    Returns:
+        ``rep_id``, ``decided_at`` and ``at``: won or lost, corrections applied, null
+        while it is open.
+    """
+    return read_table(session, _ENDS, _TYPES, {"first": first, "before": before})
+
+
+_TYPES: Types = {"rep_id": TEXT, "decided_at": TIME, "at": TIME}
 _FIRST, _BEFORE = (
     bindparam(name, type_=decisions.c.decided_at.type) for name in ("first", "before")
 )
 _LATER = outcomes.alias()
-_TOUCHED = (
+_TOUCHED_AT = (
     select(func.min(activities.c.happened_at))
     .where(
         of_tenant(activities),
@@ -58,7 +66,7 @@ _TOUCHED = (
 _REPLACED = select(_LATER.c.event_id).where(
     of_tenant(_LATER), _LATER.c.replaces == outcomes.c.event_id
 )
-_CLOSED = (
+_CLOSED_AT = (
     select(func.min(outcomes.c.closed_at))
     .where(
         of_tenant(outcomes),
@@ -70,14 +78,15 @@ _CLOSED = (
     )
     .scalar_subquery()
 )
-_TIMES = select(
-    decisions.c.rep_id,
-    decisions.c.decided_at,
-    _TOUCHED.label("touched_at"),
-    _CLOSED.label("closed_at"),
-).where(
-    of_tenant(decisions),
-    decisions.c.decided_at >= _FIRST,
-    decisions.c.decided_at < _BEFORE,
-    only_leads(decisions.c.lead_id),
-)
+
+
+def _times(at: "ScalarSelect[datetime]") -> "Select[Any]":
+    return select(decisions.c.rep_id, decisions.c.decided_at, at.label("at")).where(
+        of_tenant(decisions),
+        decisions.c.decided_at >= _FIRST,
+        decisions.c.decided_at < _BEFORE,
+        only_leads(decisions.c.lead_id),
+    )
+
+
+_TOUCHES, _ENDS = _times(_TOUCHED_AT), _times(_CLOSED_AT)

@@ -17,7 +17,7 @@ from rightrep.store.tenants import get_tenant
 from serving.usecases.board import RepLoad, read_loads, window_days
 from serving.usecases.board_names import Names, read_names
 from serving.usecases.context import Context
-from serving.usecases.paces import Pace, Speed, read_paces
+from serving.usecases.paces import Pace, Paces, Speed
 from serving.usecases.rep_ratings import RepRating, TeamRating, rate_rep, rate_team
 
 
@@ -30,7 +30,7 @@ class TeamPage:
         at: When it was read.
         loads: What each holds and may hold, by name.
         rating: How often each wins; None without a model.
-        paces: How quick each is; those without leads are left out.
+        paces: How quick each is, as of this morning.
         window_days: The label window.
         names: What to call them.
     """
@@ -39,7 +39,7 @@ class TeamPage:
     at: datetime
     loads: Sequence[RepLoad]
     rating: TeamRating | None
-    paces: Mapping[RepId, Pace]
+    paces: Paces
     window_days: int
     names: Names
 
@@ -51,12 +51,16 @@ class TeamPage:
     @property
     def unlike_in_touch(self) -> Sequence[RepId]:
         """Reps who measurably take longer, or less long, to the first touch."""
-        return self._unlike({rep_id: one.touch for rep_id, one in self.paces.items()})
+        return self._unlike(
+            {rep_id: one.touch for rep_id, one in self.paces.of_rep.items()}
+        )
 
     @property
     def unlike_in_closing(self) -> Sequence[RepId]:
         """Reps whose leads measurably take longer, or less long, to close."""
-        return self._unlike({rep_id: one.close for rep_id, one in self.paces.items()})
+        return self._unlike(
+            {rep_id: one.close for rep_id, one in self.paces.of_rep.items()}
+        )
 
     def _unlike(self, speeds: Mapping[RepId, Speed | None]) -> Sequence[RepId]:
         """Those of the page who differ, the slowest first."""
@@ -79,6 +83,7 @@ class RepPage:
         rep: The record.
         load: What the rep holds and may hold.
         pace: How quick the rep is; None without leads.
+        pace_at: As of when; the beginning of a local day.
         window_days: The label window.
         rating: Overall and by segment; None without a model.
     """
@@ -88,6 +93,7 @@ class RepPage:
     rep: Rep
     load: RepLoad | None
     pace: Pace | None
+    pace_at: datetime
     window_days: int
     rating: RepRating | None
 
@@ -117,7 +123,7 @@ def read_team(context: Context, tenant_id: TenantId, *, at: datetime) -> TeamPag
         ids = [load.rep_id for load in loads]
         names = read_names(session, reps=ids, leads=[], at=at, named=True)
         window = window_days(champion(session))
-        paces = read_paces(session, window_days=window, at=at)
+        paces = context.paces.read(session, tenant, window_days=window, at=at)
     try:
         rating = rate_team(context, tenant_id, ids)
     except ModelUnavailable:
@@ -145,7 +151,7 @@ def read_rep(
         rep, tenant = _rep(session, key, at), get_tenant(session)
         loads = read_loads(session, tenant, None, at=at, of=[rep.rep_id])
         window = window_days(champion(session))
-        paces = read_paces(session, window_days=window, at=at)
+        paces = context.paces.read(session, tenant, window_days=window, at=at)
     try:
         rating = rate_rep(context, tenant_id, rep.rep_id)
     except ModelUnavailable:
@@ -155,7 +161,8 @@ def read_rep(
         at=at,
         rep=rep,
         load=next((load for load in loads if load.rep_id == rep.rep_id), None),
-        pace=paces.get(rep.rep_id),
+        pace=paces.of_rep.get(rep.rep_id),
+        pace_at=paces.at,
         window_days=window,
         rating=rating,
     )

@@ -9,6 +9,7 @@ from serving.observe import Metrics
 from serving.oidc import Provider
 from serving.passwords import Passwords
 from serving.usecases.advice import Advisers
+from serving.usecases.paces import PaceBook
 from serving.usecases.together import Together
 from serving.usecases.win_rates import WinRateBook
 
@@ -24,6 +25,7 @@ class Context:
         metrics: What the process says about itself.
         advisers: What each tenant's model says, kept in memory.
         win_rates: How often each tenant's reps win, kept in memory.
+        paces: How quick each tenant's reps are, kept in memory.
         together: Brings questions together that are asked at the same time.
         passwords: Hashes and checks passwords, a few at a time.
         provider: The OpenID provider that people may sign in through, or None.
@@ -35,6 +37,7 @@ class Context:
     metrics: Metrics = field(default_factory=Metrics)
     advisers: Advisers = field(init=False)
     win_rates: WinRateBook = field(default_factory=WinRateBook)
+    paces: PaceBook = field(default_factory=PaceBook)
     together: Together = field(default_factory=Together)
     passwords: Passwords = field(default_factory=Passwords)
     provider: Provider | None = field(init=False)

@@ -5,7 +5,6 @@ everybody's, so that one lucky win makes nobody an expert. Rates are those known
 the local day began: all decisions of a day, and a dry run of it, see the same ones.
 """
 
-import threading
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
@@ -20,6 +19,7 @@ from rightrep.domain.lead_table import folded
 from rightrep.domain.tenant import Tenant
 from rightrep.store.rule_facts import Judged, count_judged
 from rightrep.store.session import ReadSession
+from serving.usecases.kept import Kept
 
 PRIOR_LEADS = 20.0
 """Leads won or lost at which own history and the group's weigh the same."""
@@ -32,8 +32,7 @@ class WinRateBook:
     """Counts of won and judged leads by day, safe to share by threads."""
 
     def __init__(self) -> None:
-        self._counts: dict[_Key, list[Judged]] = {}
-        self._guard = threading.Lock()
+        self._counts: Kept[_Key, list[Judged]] = Kept(_KEPT)
 
     def rates(
         self,
@@ -76,16 +75,11 @@ class WinRateBook:
         self, session: ReadSession, tenant: Tenant, segment: str | None, at: datetime
     ) -> list[Judged]:
         day = local_day(at, tenant.time_zone)
-        key = (tenant.tenant_id, segment, day)
-        found = self._counts.get(key)
-        if found is None:
-            morning = day_bounds(day, tenant.time_zone)[0]
-            found = count_judged(session, segment, as_of=morning)
-            with self._guard:
-                while len(self._counts) >= _KEPT:
-                    del self._counts[next(iter(self._counts))]
-                self._counts[key] = found
-        return found
+        morning = day_bounds(day, tenant.time_zone)[0]
+        return self._counts.get(
+            (tenant.tenant_id, segment, day),
+            lambda: count_judged(session, segment, as_of=morning),
+        )
 
 
 def _by_rep(

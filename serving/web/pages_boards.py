@@ -139,7 +139,7 @@ def _require_manager(look: Look) -> None:
 def _rows(page: board_reps.TeamPage) -> Iterator[Sequence[object]]:
     for load in page.loads:
         found = page.standings.get(load.rep_id)
-        pace = page.paces.get(load.rep_id)
+        pace = page.paces.of_rep.get(load.rep_id)
         yield (
             load.rep_id,
             page.names.rep(load.rep_id),

@@ -24,7 +24,7 @@ from rightrep.store.few import read_few
 from rightrep.store.leads import LeadRecord, arrivals, get_leads, save_leads
 from rightrep.store.merges import merge
 from rightrep.store.outcomes import record_outcome
-from rightrep.store.paces import decision_times
+from rightrep.store.paces import first_ends, first_touches
 from rightrep.store.projection import rebuild_projection
 from rightrep.store.public_pools import free_leads
 from rightrep.store.reps import roster, taken_since
@@ -104,11 +104,14 @@ def test_shares_paces_and_experiments_are_of_leads_alone(shop: Sales) -> None:
 
     with shop.read() as session:
         shared = bulk.decisions_between(session, first=START, before=until)
-        paces = decision_times(session, first=START, before=until)
+        paces = [
+            read(session, first=START, before=until)
+            for read in (first_touches, first_ends)
+        ]
         events = read_events(session, START, at=until)
 
     assert shared["lead_id"].to_pylist() == [lead]
-    assert paces.num_rows == 1
+    assert [told.num_rows for told in paces] == [1, 1]
     for name in ("decisions", "outcomes", "touches"):
         assert events[name]["lead_id"].to_pylist() == [lead], name
 

@@ -172,7 +172,9 @@ def test_where_reps_do_not_differ_nobody_is_named(served: Served) -> None:
     assert "nobody departs from the others" in read(served, "/reps")
 
 
-def test_an_earlier_touch_on_record_makes_the_rep_quicker(served: Served) -> None:
+def test_an_earlier_touch_on_record_makes_the_rep_quicker_from_the_next_morning(
+    served: Served,
+) -> None:
     paced(served, {"quick": 2.0, "slow": 20.0}, leads=60)
     before = {row["rep"]: row for row in rows(served)}["Rep slow"]
     given = served.clock.now() - timedelta(days=10)
@@ -181,9 +183,13 @@ def test_an_earlier_touch_on_record_makes_the_rep_quicker(served: Served) -> Non
         slow = [one for one in made if one.rep_id == before["rep_id"]]
         soon = given + timedelta(hours=1)
         record_activities(session, [touch(d.lead_id, d.rep_id, soon) for d in slow])
+    same_day = {row["rep"]: row for row in rows(served)}["Rep slow"]
+    served.clock.move(timedelta(days=1))
+    signed_in(served)
 
     after = {row["rep"]: row for row in rows(served)}["Rep slow"]
 
+    assert same_day["hours_to_touch"] == before["hours_to_touch"]
     assert float(after["hours_to_touch"]) == pytest.approx(1.0)
     assert float(after["touch_ratio"]) < 1 < float(before["touch_ratio"])
 
