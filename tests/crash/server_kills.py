@@ -48,11 +48,13 @@ def kill_servers(
     n_servers: int = 2,
     n_clients: int = 4,
     seed: int = 0,
+    finish: bool = True,
 ) -> Tally:
     """Assign leads through servers that are killed at random moments.
 
     A client that got no answer sends the same request with the same key again, to any
-    server, as a CRM would.
+    server, as a CRM would. Unless they are to ``finish``, clients ask for no further
+    lead after the last kill.
     """
     served.add_reps(*(f"r{j}" for j in range(n_reps)), holding_limit=holding_limit)
     leads = [f"l{i}" for i in range(n_leads)]
@@ -74,6 +76,9 @@ def kill_servers(
         for client in clients:
             client.start()
         killed = _kill_at_random(servers, clients, kills, rng)
+        if not finish:
+            with lock:
+                waiting.clear()
         for client in clients:
             client.join()
     return _tally(served.context.store, answers, holding_limit, killed)
