@@ -32,8 +32,9 @@ class Evidence:
     Attributes:
         units: ``unit`` (the lead's id), ``cluster``, ``arm``, ``stratum``,
             ``covariate``, ``logged_at``.
-        outcomes: ``event_id``, ``lead_id``, ``result``, ``closed_at``, ``value`` (major
-            units of the tenant's currency), ``replaces``.
+        outcomes: Wins, and corrections: ``event_id``, ``lead_id``, ``result``,
+            ``closed_at``, ``value`` (major units of the tenant's currency),
+            ``replaces``.
         merges: ``lead_id``, ``survivor_id`` of merges that stand.
         decisions: ``decision_id``, ``lead_id``, ``rep_id``, ``decided_at``,
             ``p_convert``.

@@ -85,6 +85,14 @@ class Moments:
         """The same groups in another shape."""
         return self._each(lambda name: getattr(self, name).reshape(shape))
 
+    def running(self) -> "Moments":
+        """Sums of each group of the first axis and of all before it."""
+        return self._each(lambda name: getattr(self, name).cumsum(axis=0))
+
+    def __getitem__(self, place: int) -> "Moments":
+        """One group of the first axis."""
+        return self._each(lambda name: getattr(self, name)[place])
+
     def total(self, axis: int) -> "Moments":
         """Sums over one axis."""
         return self._each(lambda name: getattr(self, name).sum(axis=axis))

@@ -29,6 +29,9 @@ from rightrep.errors import InvalidInput
 TOP_SHARE = 0.01
 """Part of the won leads whose share of the money is told."""
 
+MOST_LOOKS = 60
+"""Days that the effect is told of, evenly spread, the last one among them."""
+
 HEAVY = 0.5
 """The top won leads' share of the money above which it is called heavy-tailed."""
 
@@ -109,7 +112,7 @@ class Report:
         metric: The one that the conclusion is about.
         effects: Effect on each metric; empty while there is too little or units are
             lost.
-        looks: The main effect over time, oldest first.
+        looks: The main effect over time, oldest first; the last is that of today.
         guardrails: Numbers that must not get worse.
         srm: Whether the arms have their planned sizes.
         naive: Difference of the arms' means with nothing taken into account, for the
@@ -195,6 +198,7 @@ def report(
         for metric, value in values.items():
             effects[metric] = _effect(observed, value, design, kind)
         looks = _looks(observed, values[design.metric], design, kind)
+        effects[design.metric] = looks[-1].effect
     if not sizes.mismatch:
         guardrails = _guardrails(observed if guarded is None else guarded, design, kind)
     return Report(
@@ -218,12 +222,9 @@ def _effect(
     covariate = _covariate(observed, design)
     options = {"alpha": design.alpha, "n_optimal": design.n_optimal}
     if kind is UnitKind.LEAD:
-        n_strata = int(observed.stratum.max(initial=0)) + 1
-        group = observed.stratum * 2 + observed.arm
-        sums = Moments.of(
-            value[known], covariate[known], group=group[known], n_groups=2 * n_strata
-        )
-        return effect_of_units(sums.reshape(n_strata, 2), **options)
+        alone = np.zeros(int(known.sum()), dtype=np.int64)
+        sums = _by_stratum(observed, value, covariate, known, alone)
+        return effect_of_units(sums[0], **options)
     cluster, arm, pair = _clusters(observed)
     sums = Moments.of(
         value[known], covariate[known], group=cluster[known], n_groups=arm.size
@@ -231,6 +232,26 @@ def _effect(
     if kind is UnitKind.TEAM_DAY:
         return effect_of_clusters(sums, arm, **options)
     return effect_of_pairs(sums, arm, pair, **options)
+
+
+def _by_stratum(
+    observed: Observed,
+    value: FloatArray,
+    covariate: FloatArray,
+    known: NDArray[np.bool_],
+    part: IntArray,
+) -> Moments:
+    """Sums of the known leads' parts, by stratum and arm; (n_parts, n_strata, 2)."""
+    n_strata = int(observed.stratum.max(initial=0)) + 1
+    n_parts = int(part.max(initial=0)) + 1
+    cell = observed.stratum[known] * 2 + observed.arm[known]
+    sums = Moments.of(
+        value[known],
+        covariate[known],
+        group=part * 2 * n_strata + cell,
+        n_groups=n_parts * 2 * n_strata,
+    )
+    return sums.reshape(n_parts, n_strata, 2)
 
 
 def _clusters(observed: Observed) -> tuple[IntArray, IntArray, IntArray]:
@@ -254,14 +275,42 @@ def _covariate(observed: Observed, design: Design) -> FloatArray:
 def _looks(
     observed: Observed, value: FloatArray, design: Design, kind: UnitKind
 ) -> list[Look]:
-    """The effect at the end of each day from the first on which it can be told."""
+    """The effect at the end of some days from the first on which it can be told."""
+    if kind is UnitKind.LEAD:
+        return _looks_at_leads(observed, value, design)
     looks = []
-    for day in np.unique(observed.day).tolist():
+    days = np.unique(observed.day)
+    for day in days[_spread(days.size)].tolist():
         upto = _where(observed, observed.day <= day)
         if _enough(upto, kind):
             effect = _effect(upto, value[observed.day <= day], design, kind)
             looks.append(Look(day=day, effect=effect))
     return looks
+
+
+def _looks_at_leads(
+    observed: Observed, value: FloatArray, design: Design
+) -> list[Look]:
+    """The same from the sums of days, which add."""
+    days, part = np.unique(observed.day, return_inverse=True)
+    every = np.ones(observed.n_leads, dtype=np.bool_)
+    covariate = _covariate(observed, design)
+    upto = _by_stratum(observed, value, covariate, every, part).running()
+    looks = []
+    for place in _spread(days.size).tolist():
+        sums = upto[place]
+        if (sums.n.sum(axis=0) >= FEWEST_PER_CELL).all():
+            effect = effect_of_units(
+                sums, alpha=design.alpha, n_optimal=design.n_optimal
+            )
+            looks.append(Look(day=int(days[place]), effect=effect))
+    return looks
+
+
+def _spread(n_days: int) -> IntArray:
+    """Places of at most ``MOST_LOOKS`` days."""
+    places = np.linspace(0, n_days - 1, min(n_days, MOST_LOOKS)).round()
+    return places.astype(np.int64)
 
 
 def _where(observed: Observed, chosen: NDArray[np.bool_]) -> Observed:

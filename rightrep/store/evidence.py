@@ -14,6 +14,7 @@ from sqlalchemy import Column, ColumnElement, Table, bindparam, or_, select
 
 from rightrep.domain.activity import ActivityKind
 from rightrep.domain.experiment import Experiment
+from rightrep.domain.outcome import Result
 from rightrep.domain.ownership import OwnershipKind
 from rightrep.store import bulk, schema
 from rightrep.store.arrow import FLOAT, TEXT, TIME, read_table
@@ -57,9 +58,9 @@ def read_evidence(
         at: Nothing recorded later is seen.
 
     Returns:
-        ``units``, ``outcomes`` (``value`` in major units of the tenant's currency),
-        ``merges`` that stand, ``decisions``, ``touches`` and ``overrides``, as
-        ``experiments.evidence.Evidence`` names their columns.
+        ``units``, ``outcomes`` (wins and corrections; ``value`` in major units of the
+        tenant's currency), ``merges`` that stand, ``decisions``, ``touches`` and
+        ``overrides``, as ``experiments.evidence.Evidence`` names their columns.
 
     Raises:
         NotFound: The tenant was never made.
@@ -125,7 +126,10 @@ def read_events(
 
 
 def _outcomes(session: ReadSession, *conditions: "ColumnElement[bool]") -> pa.Table:
-    found = _read(session, schema.outcomes, OUTCOME, *conditions)
+    """Wins, and what takes the place of another outcome: nothing else is asked."""
+    told = schema.outcomes.c
+    asked = or_(_is_any(told.result, Result.WON), told.replaces.is_not(None))
+    found = _read(session, schema.outcomes, OUTCOME, asked, *conditions)
     rates = get_rates(session, get_tenant(session).currency)
     return bulk.in_currency(found, "value", "closed_at", rates)
 

@@ -10,7 +10,7 @@ import pytest
 
 from experiments import design as design_module
 from experiments.design import Design, Metric, power_of
-from experiments.report import Observed, Report, report, two_arms
+from experiments.report import MOST_LOOKS, Observed, Report, report, two_arms
 from rightrep.domain.experiment import UnitKind
 from rightrep.errors import InvalidInput
 
@@ -52,6 +52,43 @@ def test_a_large_effect_is_concluded_with_its_interval() -> None:
     assert main.low > 0
     assert "better" in found.in_words()
     assert found.looks[-1].effect == main
+
+
+@pytest.mark.parametrize("metric", Metric)
+def test_a_look_is_what_was_told_on_that_day(metric: Metric) -> None:
+    seen = observed(effect=0.3)
+    look = told(seen, metric=metric).looks[30]
+    kept = seen.day <= look.day
+
+    then = told(
+        Observed(
+            **{
+                name: getattr(seen, name)[kept]
+                for name in Observed.__slots__
+                if name != "guardrails"
+            }
+        ),
+        metric=metric,
+    ).main
+
+    assert then is not None
+    assert look.effect.effect == pytest.approx(then.effect, rel=1e-9)
+    assert look.effect.low == pytest.approx(then.low, rel=1e-9)
+    assert look.effect.n_treatment == then.n_treatment
+
+
+@pytest.mark.parametrize("kind", [UnitKind.LEAD, UnitKind.TEAM_DAY])
+def test_a_long_experiment_is_told_by_some_of_its_days_and_today(
+    kind: UnitKind,
+) -> None:
+    seen = observed(day=np.sort(np.random.default_rng(1).integers(0, 400, 8_000)))
+    clustered = replace(seen, cluster=seen.day * 2 + seen.arm)
+    drawn = np.array([np.bincount(seen.arm, minlength=2)])
+
+    looks = report(clustered, Design(), kind, drawn=drawn, shares=HALVES).looks
+
+    assert 50 < len(looks) <= MOST_LOOKS
+    assert looks[-1].day == seen.day.max()
 
 
 def test_without_an_effect_nothing_is_decided_and_looking_again_is_allowed() -> None:
