@@ -17,7 +17,7 @@ from rightrep.domain.outcome import Result
 from rightrep.domain.tenant import Tenant
 from rightrep.errors import InvalidInput
 from rightrep.store.channel_costs import ChannelCost, list_channel_costs
-from rightrep.store.cohorts import Cohort, read_cohort
+from rightrep.store.cohorts import OPEN_STAGES, Cohort, read_cohort
 from rightrep.store.models import PublishedModel, champion
 from rightrep.store.rates import Rates, get_rates
 from rightrep.store.session import ReadSession
@@ -27,15 +27,9 @@ from serving.usecases.board import window_days
 LEVEL = 0.95
 """Of all rows of a table at once."""
 CAMPAIGNS_SHOWN = 100
-STEPS = (
-    Stage.NEW,
-    Stage.CONTACTED,
-    Stage.QUALIFIED,
-    Stage.PROPOSAL,
-    Stage.NEGOTIATION,
-    Stage.WON,
-)
+STEPS = (*OPEN_STAGES, Stage.WON)
 """Stages of the funnel, earliest first."""
+_SUMMED = ("came", "won", "lost", "judged", "converted", "value")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -183,7 +177,8 @@ def read_channels(
     rates = get_rates(session, tenant.currency)
     told = list_channel_costs(session, first=first_day, last=today)
     costs, unpriced = _sums(told, rates)
-    leads = _leads(cohort, at=at, window=timedelta(days=window))
+    standing = _standing(cohort)
+    leads = _leads(cohort, standing, at=at, window=timedelta(days=window))
     shown = leads if only is None else leads[leads["channel"] == only]
     return ChannelsPage(
         tenant=tenant,
@@ -200,30 +195,33 @@ def read_channels(
         total=_total(leads, costs),
         funnel=_funnel(shown),
         n_costs=len(told),
-        unpriced=unpriced + _unpriced(cohort),
+        unpriced=unpriced + _unpriced(standing),
     )
 
 
-def _leads(cohort: Cohort, *, at: datetime, window: timedelta) -> pd.DataFrame:
+def _leads(
+    cohort: Cohort, standing: pd.DataFrame, *, at: datetime, window: timedelta
+) -> pd.DataFrame:
     """One row per lead: its channel now, how far it got, how it closed.
 
+    Args:
+        cohort: The leads.
+        standing: Outcomes that stand.
+        at: Now.
+        window: Time that a lead has to be won.
+
     Returns:
-        Columns channel, campaign, step (place in ``STEPS``), won, lost, judged,
-        converted (bool) and value.
+        Columns channel, campaign, came (1), step (place in ``STEPS``), won, lost,
+        judged, converted (bool) and value.
     """
-    versions: pd.DataFrame = cohort.versions.to_pandas()
-    ordered = versions.sort_values(["valid_from", "recorded_at"], kind="stable")
-    newest = ordered.drop_duplicates("lead_id", keep="last").set_index("lead_id")
-    found = newest[["created_at", "channel", "campaign"]]
-    place = {stage.value: k for k, stage in enumerate(STEPS)}
-    open_steps = ordered["stage"].map(place).clip(upper=len(STEPS) - 2)
-    furthest = open_steps.fillna(0).groupby(ordered["lead_id"]).max()
-    closed = _closings(cohort).reindex(found.index)
+    found: pd.DataFrame = cohort.leads.to_pandas().set_index("lead_id")
+    closed = _closings(standing).reindex(found.index)
     won = closed["result"] == Result.WON.value
     judged = found["created_at"] + window <= pd.Timestamp(at)
     in_time = closed["closed_at"] - found["created_at"] <= window
     return found.assign(
-        step=np.where(won, len(STEPS) - 1, furthest.reindex(found.index)).astype(int),
+        came=1,
+        step=np.where(won, len(STEPS) - 1, found["furthest"]),
         won=won,
         lost=closed["result"] == Result.LOST.value,
         judged=judged,
@@ -238,15 +236,14 @@ def _standing(cohort: Cohort) -> pd.DataFrame:
     return told[~told["event_id"].isin(told["replaces"].dropna())]
 
 
-def _closings(cohort: Cohort) -> pd.DataFrame:
+def _unpriced(standing: pd.DataFrame) -> int:
+    return int((standing["value"].isna() & standing["value_currency"].notna()).sum())
+
+
+def _closings(standing: pd.DataFrame) -> pd.DataFrame:
     """How each lead closed last, by lead."""
-    ordered = _standing(cohort).sort_values(["closed_at", "recorded_at"], kind="stable")
+    ordered = standing.sort_values(["closed_at", "recorded_at"], kind="stable")
     return ordered.drop_duplicates("lead_id", keep="last").set_index("lead_id")
-
-
-def _unpriced(cohort: Cohort) -> int:
-    told = _standing(cohort)
-    return int((told["value"].isna() & told["value_currency"].notna()).sum())
 
 
 def _sums(costs: Sequence[ChannelCost], rates: Rates) -> tuple[dict[str, float], int]:
@@ -254,13 +251,15 @@ def _sums(costs: Sequence[ChannelCost], rates: Rates) -> tuple[dict[str, float],
     found: dict[str, float] = {}
     unpriced = 0
     for one in costs:
-        try:
-            rate = rates.on(one.cost.currency, one.day)
-        except InvalidInput:
-            unpriced += 1
-            continue
-        amount = float(one.cost.converted(rates.currency, rate).major)
-        found[one.channel] = found.get(one.channel, 0.0) + amount
+        cost = one.cost
+        if cost.currency != rates.currency:
+            try:
+                rate = rates.on(cost.currency, one.day)
+            except InvalidInput:
+                unpriced += 1
+                continue
+            cost = cost.converted(rates.currency, rate)
+        found[one.channel] = found.get(one.channel, 0.0) + float(cost.major)
     return found, unpriced
 
 
@@ -268,21 +267,21 @@ def _sources(
     leads: pd.DataFrame, by: list[str], costs: Mapping[str, float]
 ) -> list[Source]:
     """One for each channel, or campaign; channels that cost and brought nothing too."""
-    groups = list(leads.groupby(by, dropna=False, sort=True))
-    n_judged = int(leads["judged"].sum())
-    n_converted = int(leads["converted"].sum())
-    alpha = (1.0 - LEVEL) / max(len(groups), 1)
+    sums = leads.groupby(by, dropna=False)[[*_SUMMED]].sum()
+    every = _summed(leads)
+    alpha = (1.0 - LEVEL) / max(len(sums), 1)
     found = []
-    for key, rows in groups:
+    for key, row in zip(sums.index, sums.to_numpy(np.float64).tolist(), strict=True):
+        counts = dict(zip(_SUMMED, row, strict=True))
         named = key if isinstance(key, tuple) else (key,)
         names = [one if isinstance(one, str) else None for one in (*named, None)]
         channel, campaign = names[:2]
         cost = None if channel is None else costs.get(channel)
-        rest = (n_judged - int(rows["judged"].sum()), n_converted)
-        found.append(_source(rows, channel, campaign, cost, alpha=alpha, rest=rest))
+        rest = {name: every[name] - counts[name] for name in _SUMMED}
+        found.append(_source(counts, channel, campaign, cost, alpha=alpha, rest=rest))
     if by == ["channel"]:
         silent = costs.keys() - {one.channel for one in found}
-        none = leads.iloc[:0]
+        none = dict.fromkeys(_SUMMED, 0.0)
         found += [
             _source(none, name, None, costs[name], alpha=alpha, rest=None)
             for name in sorted(silent)
@@ -294,33 +293,37 @@ def _total(leads: pd.DataFrame, costs: Mapping[str, float]) -> Source | None:
     if leads.empty and not costs:
         return None
     cost = sum(costs.values()) if costs else None
-    return _source(leads, None, None, cost, alpha=1.0 - LEVEL, rest=None)
+    return _source(_summed(leads), None, None, cost, alpha=1.0 - LEVEL, rest=None)
+
+
+def _summed(leads: pd.DataFrame) -> Mapping[str, float]:
+    return {name: float(leads[name].sum()) for name in _SUMMED}
 
 
 def _source(
-    rows: pd.DataFrame,
+    counts: Mapping[str, float],
     channel: str | None,
     campaign: str | None,
     cost: float | None,
     *,
     alpha: float,
-    rest: tuple[int, int] | None,
+    rest: Mapping[str, float] | None,
 ) -> Source:
-    """Counts of some leads; ``rest`` are judged and converted leads of the others."""
-    n_judged, n_converted = int(rows["judged"].sum()), int(rows["converted"].sum())
+    """One row from the sums of its leads; ``rest`` are those of all other leads."""
+    n_judged, n_converted = int(counts["judged"]), int(counts["converted"])
     low = high = better = None
     if n_judged:
         # Wilson (1927), which holds for few leads and shares near nothing too.
         low, high = map(
             float, proportion_confint(n_converted, n_judged, alpha, method="wilson")
         )
-    if n_judged and rest is not None and rest[0]:
+    if n_judged and rest is not None and rest["judged"]:
         # Newcombe (1998), method 10: the difference from two Wilson intervals.
         least, most = confint_proportions_2indep(
             n_converted,
             n_judged,
-            rest[1] - n_converted,
-            rest[0],
+            rest["converted"],
+            rest["judged"],
             "newcomb",
             alpha=alpha,
         )
@@ -328,15 +331,15 @@ def _source(
     return Source(
         channel=channel,
         campaign=campaign,
-        n_leads=len(rows),
-        n_won=int(rows["won"].sum()),
-        n_lost=int(rows["lost"].sum()),
+        n_leads=int(counts["came"]),
+        n_won=int(counts["won"]),
+        n_lost=int(counts["lost"]),
         n_judged=n_judged,
         n_converted=n_converted,
         low=low,
         high=high,
         better=better,
-        value=float(rows["value"].sum()),
+        value=float(counts["value"]),
         cost=cost,
     )
 
