@@ -37,6 +37,34 @@ from serving.routes import (
 from serving.usecases.context import Context
 from serving.web import pages
 
+NOUNS = (
+    leads,
+    scores,
+    marks,
+    health,
+    reps,
+    rules,
+    assignments,
+    feedback,
+    channel_costs,
+    decisions,
+    duplicates,
+    ownership,
+    pools,
+    alarms,
+    experiments,
+    followup,
+    visits,
+    handover,
+    jobs,
+    models,
+    settings,
+    sharing,
+    service,
+    webhooks,
+)
+"""Routes of each noun, in the order of the document."""
+
 MAX_BODY_BYTES = 8 * 1024 * 1024
 
 DESCRIPTION = """\
@@ -64,33 +92,7 @@ def create_app(context: Context) -> FastAPI:
     app.state.context = context
     errors.install(app)
     app.include_router(system.router)
-    nouns = (
-        leads,
-        scores,
-        marks,
-        health,
-        reps,
-        rules,
-        assignments,
-        feedback,
-        channel_costs,
-        decisions,
-        duplicates,
-        ownership,
-        pools,
-        alarms,
-        experiments,
-        followup,
-        visits,
-        handover,
-        jobs,
-        models,
-        settings,
-        sharing,
-        service,
-        webhooks,
-    )
-    for routes in nouns:
+    for routes in NOUNS:
         app.include_router(routes.router, responses=errors.common_answers())
     pages.install(app)
     app.add_middleware(Bounded, max_bytes=MAX_BODY_BYTES)

@@ -20,6 +20,7 @@ from rightrep.store.idempotency import Answer, answer_once, stored_answer
 from rightrep.store.session import WriteSession
 from serving.errors import problem_of, status_of
 from serving.security import Principal
+from serving.stamp import Stamp
 
 Prepared = TypeVar("Prepared")
 
@@ -41,6 +42,10 @@ class WriteCall:
     principal: Principal
     key: str | None
     body_hash: str
+
+    def stamp(self) -> Stamp:
+        """Now, and who asks."""
+        return Stamp(at=self.clock.now(), actor=self.principal.key_id)
 
     def once(
         self, work: Callable[[WriteSession], BaseModel], *, status: int = 200

@@ -17,7 +17,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from rightrep.domain.ids import is_id, new_ids
+from rightrep.domain.ids import LeadId, RepId, is_id, new_ids
 from rightrep.errors import InvalidInput, NotFound
 from rightrep.store.copying import copy_in
 from rightrep.store.guard import of_tenant
@@ -143,6 +143,16 @@ def resolve(
     if name not in found:
         raise NotFound(kind.value, name)
     return found[name]
+
+
+def resolve_lead(session: ReadSession, name: str) -> LeadId:
+    """Our id of a lead, as ``resolve`` finds it."""
+    return LeadId(resolve(session, RecordKind.LEAD, name))
+
+
+def resolve_rep(session: ReadSession, name: str) -> RepId:
+    """Our id of a rep, as ``resolve`` finds it."""
+    return RepId(resolve(session, RecordKind.REP, name))
 
 
 def resolve_many(

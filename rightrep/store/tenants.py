@@ -1,6 +1,8 @@
 """Tenants and their settings."""
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
 
 from sqlalchemy import insert, select, update
 
@@ -68,6 +70,20 @@ def save_tenant(session: WriteSession, tenant: Tenant) -> None:
     row = _row(tenant)
     del row["tenant_id"], row["created_at"]
     session.execute(update(tenants).where(of_tenant(tenants)).values(row))
+
+
+def save_settings(
+    session: WriteSession, documents: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Put documents of settings in force, each as a whole; the other ones stay.
+
+    Args:
+        session: Whose.
+        documents: Settings, checked, by the name of their document.
+    """
+    tenant = get_tenant(session)
+    given = {name: dict(one) for name, one in documents.items()}
+    save_tenant(session, replace(tenant, settings={**tenant.settings, **given}))
 
 
 def list_tenants(store: Store) -> list[TenantId]:

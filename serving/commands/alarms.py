@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from rightrep.store import alarms
-from serving.commands.common import ACTOR, console, opened
+from serving.commands.common import console, opened, writing
 from serving.usecases.cheating import in_words, look_for_cheating, raise_alarms
 
 app = typer.Typer(help="Cheating noticed.", no_args_is_help=True)
@@ -43,8 +43,6 @@ def settle(
     because: Annotated[str, typer.Option(help="What you made of it.")],
 ) -> None:
     """Close an alarm: it bars nobody any more."""
-    context, tenant_id = opened()
-    with context.store.write(tenant_id) as session:
-        at = context.clock.now()
-        alarms.settle_alarm(session, alarm_id, actor=ACTOR, because=because, at=at)
+    with writing() as (session, stamp):
+        alarms.settle_alarm(session, alarm_id, because=because, **stamp)
     typer.echo(f"settled {alarm_id}")

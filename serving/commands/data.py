@@ -13,10 +13,10 @@ from rich.progress import (
 )
 
 from rightrep.clock import Clock
-from rightrep.domain.ids import LeadId, TenantId
+from rightrep.domain.ids import TenantId
 from rightrep.errors import InvalidInput
 from rightrep.intake.fields import Kind
-from rightrep.store.aliases import RecordKind, resolve
+from rightrep.store.aliases import resolve_lead
 from rightrep.store.erasure import erase_lead, scrub
 from serving.commands.common import ACTOR, console, instant, opened
 from serving.usecases.context import Context
@@ -120,7 +120,7 @@ def erase(
     if not yes:
         typer.confirm("This cannot be undone. Erase?", abort=True)
     with context.store.write(tenant_id) as session:
-        lead_id = LeadId(resolve(session, RecordKind.LEAD, subject))
+        lead_id = resolve_lead(session, subject)
         done = erase_lead(session, lead_id, actor=ACTOR, at=context.clock.now())
     scrub(context.store)
     removed = ", ".join(f"{n} {name}" for name, n in done.counts.items() if n)

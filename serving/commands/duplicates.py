@@ -8,7 +8,7 @@ from rightrep.store import duplicates as pairs
 from rightrep.store.aliases import RecordKind
 from rightrep.store.duplicates import DuplicateState
 from rightrep.store.session import ReadSession
-from serving.commands.common import ACTOR, console, opened
+from serving.commands.common import ACTOR, console, opened, writing
 from serving.usecases.duplicates import (
     Asked,
     accept,
@@ -61,9 +61,8 @@ def accept_(
     duplicate: Annotated[str, typer.Argument(help="Id of the pair.")],
 ) -> None:
     """Say that the two are one: they are merged."""
-    context, tenant_id = opened()
-    with context.store.write(tenant_id) as session:
-        made = accept(session, duplicate, at=context.clock.now(), actor=ACTOR)
+    with writing() as (session, stamp):
+        made = accept(session, duplicate, **stamp)
     typer.echo(
         f"Merged: {made.kind.value} {made.survivor_id} stands for "
         f"{made.merged_id} (merge {made.merge_id})."
@@ -75,10 +74,9 @@ def refuse(
     duplicate: Annotated[str, typer.Argument(help="Id of the pair.")],
 ) -> None:
     """Say that the two are two: nobody is asked again."""
-    context, tenant_id = opened()
-    with context.store.write(tenant_id) as session:
+    with writing() as (session, stamp):
         pairs.get_duplicate(session, duplicate)
-        pairs.refuse(session, duplicate, at=context.clock.now(), actor=ACTOR)
+        pairs.refuse(session, duplicate, **stamp)
     typer.echo("They stay two.")
 
 
@@ -101,9 +99,8 @@ def merges(
 @app.command(name="undo")
 def undo_(merge: Annotated[str, typer.Argument(help="Id of the merge.")]) -> None:
     """Take a merge back: both records stand again, each with its owner."""
-    context, tenant_id = opened()
-    with context.store.write(tenant_id) as session:
-        made = undo(session, merge, at=context.clock.now(), actor=ACTOR)
+    with writing() as (session, stamp):
+        made = undo(session, merge, **stamp)
     typer.echo(f"{made.kind.value.title()} {made.merged_id} stands again.")
 
 

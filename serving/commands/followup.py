@@ -9,7 +9,7 @@ from rightrep.domain.days import local_day
 from rightrep.domain.followup import Response
 from rightrep.domain.ids import RepId
 from rightrep.errors import InvalidInput
-from rightrep.store.aliases import RecordKind, resolve
+from rightrep.store.aliases import resolve_rep
 from rightrep.store.session import ReadSession
 from rightrep.store.tenants import get_tenant
 from serving.commands.common import console, opened
@@ -117,4 +117,4 @@ def _whose(
         return reps_of(session, team, at=at)
     if team is not None:
         raise InvalidInput("Name a rep or a team, not both.", field="--rep")
-    return [RepId(resolve(session, RecordKind.REP, rep))]
+    return [resolve_rep(session, rep)]

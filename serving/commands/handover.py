@@ -2,17 +2,22 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated
 
-import orjson
 import typer
 
 from rightrep.domain.handover import MoveState
 from rightrep.errors import InvalidInput
 from rightrep.store import handover as stored
 from rightrep.store.session import ReadSession
-from serving.commands.common import ACTOR, console, json_object, opened
+from serving.commands.common import (
+    ACTOR,
+    SetFrom,
+    console,
+    opened,
+    print_settings,
+    reason_given,
+)
 from serving.usecases.handover import (
     HandoverRequest,
     keep_handover,
@@ -68,7 +73,7 @@ def preview(
             policy=policy,
             leads=_conditions(where or ()),
             leaves=leaves,
-            reason=_given(reason),
+            reason=reason_given(reason),
             actor=ACTOR,
         )
     with console.status("sharing out"):
@@ -118,22 +123,13 @@ def undo(handover_id: HandoverId) -> None:
 
 
 @app.command()
-def settings(
-    set_from: Annotated[
-        Path | None,
-        typer.Option("--set", help="Put the settings of this JSON file in force."),
-    ] = None,
-) -> None:
+def settings(set_from: SetFrom = None) -> None:
     """Show how handovers and service reps are set, or set it."""
-    given = None if set_from is None else json_object(set_from, "--set")
-    context, tenant_id = opened()
-    if given is None:
-        with context.store.read(tenant_id) as session:
-            in_force = handover_in_force(session)
-    else:
-        with context.store.write(tenant_id) as session:
-            in_force = set_handover(session, given)
-    typer.echo(orjson.dumps(in_force, option=orjson.OPT_INDENT_2).decode())
+    print_settings(
+        set_from,
+        handover_in_force,
+        lambda session, given, _: set_handover(session, given),
+    )
 
 
 def _print(session: ReadSession, handover_id: str) -> None:
@@ -175,9 +171,3 @@ def _conditions(where: Sequence[str]) -> dict[str, list[str]]:
             )
         wanted[name].append(value)
     return dict(wanted)
-
-
-def _given(reason: str) -> str:
-    if not reason.strip():
-        raise InvalidInput("Say why.", field="--reason")
-    return reason

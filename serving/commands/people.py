@@ -14,7 +14,7 @@ from rightrep.domain.person import Person
 from rightrep.domain.roles import Role
 from rightrep.errors import InvalidInput
 from rightrep.store import people, sign_ins
-from rightrep.store.aliases import RecordKind, resolve
+from rightrep.store.aliases import resolve_rep
 from rightrep.store.erasure import scrub
 from serving.commands.common import ACTOR, opened
 from serving.usecases import people as use
@@ -60,7 +60,7 @@ def add(
             role=role,
             at=context.clock.now(),
             display_name=display,
-            rep_id=None if rep is None else resolve(session, RecordKind.REP, rep),
+            rep_id=None if rep is None else resolve_rep(session, rep),
         )
         if secret is not None:
             use.give(session, person.person_id, secret)

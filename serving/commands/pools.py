@@ -3,23 +3,22 @@
 from pathlib import Path
 from typing import Annotated
 
-import orjson
 import typer
 
 from rightrep.domain.claims import SENTENCES
-from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.pools import Pool
-from rightrep.errors import InvalidInput
 from rightrep.store import pools as stored
-from rightrep.store.aliases import RecordKind, resolve
-from rightrep.store.session import ReadSession
+from rightrep.store.aliases import resolve_lead, resolve_rep
+from rightrep.store.tenants import get_tenant
 from serving.commands.common import (
     ACTOR,
     console,
     instant,
     json_object,
     opened,
-    tenant_of,
+    print_json,
+    reason_given,
+    writing,
 )
 from serving.usecases import pools, sharing
 from serving.usecases.pool_claims import claim as claim_leads
@@ -46,7 +45,7 @@ def list_() -> None:
     context, tenant_id = opened()
     with context.store.read(tenant_id) as session:
         found = {pool.pool: pool.to_json() for pool in stored.pools_in_force(session)}
-    typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
+    print_json(found)
 
 
 @app.command(name="set")
@@ -57,11 +56,8 @@ def set_(
 ) -> None:
     """Make a pool, or put new settings in force."""
     made = Pool.of(pool, json_object(file, "--file"))
-    context, tenant_id = opened()
-    with context.store.write(tenant_id) as session:
-        version = pools.change_pool(
-            session, made, actor=ACTOR, reason=reason, at=context.clock.now()
-        )
+    with writing() as (session, stamp):
+        version = pools.change_pool(session, made, reason=reason, **stamp)
     typer.echo(f"{pool}: version {version} is in force")
 
 
@@ -71,11 +67,8 @@ def remove(
     reason: Annotated[str, typer.Option(help="Why, for the history.")] = "",
 ) -> None:
     """Take a pool away; its leads are in the next one whose conditions hold."""
-    context, tenant_id = opened()
-    with context.store.write(tenant_id) as session:
-        pools.remove_pool(
-            session, pool, actor=ACTOR, reason=reason, at=context.clock.now()
-        )
+    with writing() as (session, stamp):
+        pools.remove_pool(session, pool, reason=reason, **stamp)
     typer.echo(f"{pool} is taken away")
 
 
@@ -94,7 +87,7 @@ def leads(
             session,
             pool,
             at=context.clock.now(),
-            rep_id=None if rep is None else _rep(session, rep),
+            rep_id=None if rep is None else resolve_rep(session, rep),
             limit=limit,
         )
     typer.echo(f"{'lead':<38}{'in the pool since':<27}obstacle")
@@ -115,7 +108,7 @@ def owned(
     context, tenant_id = opened()
     at = context.clock.now()
     with context.store.read(tenant_id) as session:
-        whose = [_rep(session, rep)] if rep else team(session, of_team, at=at)
+        whose = [resolve_rep(session, rep)] if rep else team(session, of_team, at=at)
         found = private_view(session, whose, at=at)
     typer.echo(f"{'lead':<38}{'owner':<38}{'since':<27}drops")
     for one in found:
@@ -139,7 +132,7 @@ def warnings(
     context, tenant_id = opened()
     at = context.clock.now()
     with context.store.read(tenant_id) as session:
-        whose = [_rep(session, rep)] if rep else team(session, of_team, at=at)
+        whose = [resolve_rep(session, rep)] if rep else team(session, of_team, at=at)
         found = coming_drops(session, whose, at=at, days=days)
     typer.echo(f"{'lead':<38}{'owner':<38}{'drops':<27}why")
     for drop in found:
@@ -155,14 +148,12 @@ def claim(
     atomic: Annotated[bool, typer.Option(help="All of them or none.")] = False,
 ) -> None:
     """Take leads from public pools for a rep."""
-    context, tenant_id = opened()
-    with context.store.write(tenant_id) as session:
+    with writing() as (session, stamp):
         done = claim_leads(
             session,
-            _rep(session, rep),
-            [_lead(session, name) for name in leads],
-            at=context.clock.now(),
-            actor=ACTOR,
+            resolve_rep(session, rep),
+            [resolve_lead(session, name) for name in leads],
+            **stamp,
             atomic=atomic,
         )
     for made in done.made:
@@ -174,15 +165,13 @@ def claim(
 @app.command()
 def drop(lead: Lead, reason: Reason) -> None:
     """Give a lead back to its public pool."""
-    context, tenant_id = opened()
-    with context.store.write(tenant_id) as session:
+    with writing() as (session, stamp):
         before = pools.drop(
             session,
-            _lead(session, lead),
+            resolve_lead(session, lead),
             held_by=None,
-            reason=_given(reason),
-            at=context.clock.now(),
-            actor=ACTOR,
+            reason=reason_given(reason),
+            **stamp,
         )
     typer.echo(f"taken from {before}")
 
@@ -190,14 +179,12 @@ def drop(lead: Lead, reason: Reason) -> None:
 @app.command()
 def assign(lead: Lead, rep: Rep) -> None:
     """Give a lead without owner to a rep by hand."""
-    context, tenant_id = opened()
-    with context.store.write(tenant_id) as session:
+    with writing() as (session, stamp):
         made = pools.assign(
             session,
-            _lead(session, lead),
-            _rep(session, rep),
-            at=context.clock.now(),
-            actor=ACTOR,
+            resolve_lead(session, lead),
+            resolve_rep(session, rep),
+            **stamp,
         )
     typer.echo(f"given to {made.rep_id}")
 
@@ -205,16 +192,14 @@ def assign(lead: Lead, rep: Rep) -> None:
 @app.command()
 def transfer(lead: Lead, rep: Rep, reason: Reason) -> None:
     """Hand an owned lead over to another rep."""
-    context, tenant_id = opened()
-    with context.store.write(tenant_id) as session:
+    with writing() as (session, stamp):
         made = pools.transfer(
             session,
-            _lead(session, lead),
-            _rep(session, rep),
+            resolve_lead(session, lead),
+            resolve_rep(session, rep),
             held_by=None,
-            reason=_given(reason),
-            at=context.clock.now(),
-            actor=ACTOR,
+            reason=reason_given(reason),
+            **stamp,
         )
     typer.echo(f"given to {made.rep_id}")
 
@@ -222,14 +207,12 @@ def transfer(lead: Lead, rep: Rep, reason: Reason) -> None:
 @app.command()
 def lock(lead: Lead, reason: Reason) -> None:
     """Keep a lead with its owner whatever the clock says."""
-    context, tenant_id = opened()
-    with context.store.write(tenant_id) as session:
+    with writing() as (session, stamp):
         pools.lock(
             session,
-            _lead(session, lead),
-            reason=_given(reason),
-            at=context.clock.now(),
-            actor=ACTOR,
+            resolve_lead(session, lead),
+            reason=reason_given(reason),
+            **stamp,
         )
     typer.echo("locked")
 
@@ -237,9 +220,8 @@ def lock(lead: Lead, reason: Reason) -> None:
 @app.command()
 def unlock(lead: Lead) -> None:
     """Let the clock run again."""
-    context, tenant_id = opened()
-    with context.store.write(tenant_id) as session:
-        was_locked = pools.unlock(session, _lead(session, lead), at=context.clock.now())
+    with writing() as (session, stamp):
+        was_locked = pools.unlock(session, resolve_lead(session, lead), at=stamp["at"])
     typer.echo("unlocked" if was_locked else "was not locked")
 
 
@@ -251,18 +233,15 @@ def share(
     reason: Reason,
 ) -> None:
     """Let another rep see a lead for a time; its owner stays the owner."""
-    context, tenant_id = opened()
-    ends_at = instant(until, tenant_of(context, tenant_id).time_zone)
-    with context.store.write(tenant_id) as session:
+    with writing() as (session, stamp):
         made = sharing.share(
             session,
-            _lead(session, lead),
-            _rep(session, rep),
+            resolve_lead(session, lead),
+            resolve_rep(session, rep),
             held_by=None,
-            ends_at=ends_at,
-            reason=_given(reason),
-            at=context.clock.now(),
-            actor=ACTOR,
+            ends_at=instant(until, get_tenant(session).time_zone),
+            reason=reason_given(reason),
+            **stamp,
         )
     typer.echo(f"share {made.share_id} until {made.ends_at.isoformat('T', 'minutes')}")
 
@@ -272,10 +251,8 @@ def unshare(
     share_id: Annotated[str, typer.Argument(help="As `pools share` prints it.")],
 ) -> None:
     """End a share now."""
-    context, tenant_id = opened()
-    with context.store.write(tenant_id) as session:
-        at = context.clock.now()
-        sharing.revoke(session, share_id, held_by=None, at=at, actor=ACTOR)
+    with writing() as (session, stamp):
+        sharing.revoke(session, share_id, held_by=None, **stamp)
     typer.echo("ended")
 
 
@@ -291,17 +268,3 @@ def recycle() -> None:
     )
     if done.unscored is not None:
         typer.echo(f"untouched leads stay where they are: {done.unscored}")
-
-
-def _lead(session: ReadSession, name: str) -> LeadId:
-    return LeadId(resolve(session, RecordKind.LEAD, name))
-
-
-def _rep(session: ReadSession, name: str) -> RepId:
-    return RepId(resolve(session, RecordKind.REP, name))
-
-
-def _given(reason: str) -> str:
-    if not reason.strip():
-        raise InvalidInput("Say why.", field="--reason")
-    return reason

@@ -11,7 +11,7 @@ from rightrep.domain.lead import LeadKind
 from rightrep.domain.rule_sets import Change, RuleSet
 from rightrep.errors import InvalidInput
 from rightrep.store.rules import list_rule_sets, read_rule_set, rules_in_force
-from serving.commands.common import ACTOR, opened
+from serving.commands.common import opened, print_json, writing
 from serving.rule_models import RuleIn, read_rules, rule_set_of
 from serving.usecases import rules
 from serving.usecases.rules_dry_run import MOST_LEADS, DryRun, dry_run
@@ -27,11 +27,8 @@ Why = Annotated[str, typer.Option(help="Why, for whoever looks at it later.")]
 def add(file: File, reason: Why) -> None:
     """Keep the rules of a file as a new version; it is not in force yet."""
     given = _read(file)
-    context, tenant_id = opened()
-    with context.store.write(tenant_id) as session:
-        version = rules.keep_rules(
-            session, given, actor=ACTOR, reason=reason, at=context.clock.now()
-        )
+    with writing() as (session, stamp):
+        version = rules.keep_rules(session, given, reason=reason, **stamp)
     typer.echo(f"Version {version} is kept; `rightrep rules publish {version}` next.")
 
 
@@ -57,7 +54,7 @@ def show(version: Version) -> None:
     context, tenant_id = opened()
     with context.store.read(tenant_id) as session:
         kept = read_rule_set(session, version)
-    typer.echo(orjson.dumps(list(kept.rules), option=orjson.OPT_INDENT_2))
+    print_json(list(kept.rules))
 
 
 @app.command()
@@ -84,22 +81,16 @@ def diff(
 @app.command()
 def publish(version: Version, reason: Why) -> None:
     """Route by a version from now on."""
-    context, tenant_id = opened()
-    with context.store.write(tenant_id) as session:
-        rules.publish_rules(
-            session, version, actor=ACTOR, reason=reason, at=context.clock.now()
-        )
+    with writing() as (session, stamp):
+        rules.publish_rules(session, version, reason=reason, **stamp)
     typer.echo(f"Version {version} is in force.")
 
 
 @app.command()
 def rollback(reason: Why) -> None:
     """Put the version in force that was before the present one."""
-    context, tenant_id = opened()
-    with context.store.write(tenant_id) as session:
-        version = rules.restore_rules(
-            session, actor=ACTOR, reason=reason, at=context.clock.now()
-        )
+    with writing() as (session, stamp):
+        version = rules.restore_rules(session, reason=reason, **stamp)
     typer.echo(f"Version {version} is in force.")
 
 

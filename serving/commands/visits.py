@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from rightrep.domain.ids import RepId
 from rightrep.domain.lead import LeadKind
 from rightrep.errors import InvalidInput
-from rightrep.store.aliases import RecordKind, resolve
+from rightrep.store.aliases import resolve_rep
 from serving.commands.common import console, opened
 from serving.usecases.visits import DayPlan, VisitRequest, plan_day
 
@@ -38,7 +37,7 @@ def visits(
     )
     context, tenant_id = opened()
     with context.store.read(tenant_id) as session:
-        rep_id = RepId(resolve(session, RecordKind.REP, rep))
+        rep_id = resolve_rep(session, rep)
     with console.status("planning"):
         found = plan_day(context, tenant_id, rep_id, asked)
     for line in in_words(found):

@@ -9,13 +9,13 @@ from pydantic import BaseModel, Field
 from rightrep.domain.collusion import AlarmKind, Severity
 from rightrep.domain.roles import Role
 from rightrep.errors import Conflict, NotFound
-from rightrep.store import alarms, jobs
+from rightrep.store import alarms
 from rightrep.store.alarms import RaisedAlarm
 from rightrep.store.session import WriteSession
 from serving.dependencies import Reading, Writing, allow
 from serving.errors import may_raise
 from serving.models import Body, Key, Text
-from serving.routes.jobs import JobOut
+from serving.routes.jobs import JobOut, queued
 from serving.usecases.cheating import CHEATING, in_words
 
 router = APIRouter(prefix="/v1/alarms", tags=["alarms"])
@@ -101,10 +101,7 @@ def post_search(call: Writing) -> Response:
 
     def work(session: WriteSession) -> JobOut:
         args = {"actor": call.principal.key_id}
-        made = jobs.enqueue(
-            session, CHEATING, args, at=call.clock.now(), open_key=CHEATING
-        )
-        return JobOut.of(jobs.read_job(session, made.job_id))
+        return queued(session, call, CHEATING, args, open_key=CHEATING)
 
     return call.once(work, status=202)
 
@@ -122,9 +119,8 @@ def post_settle(alarm_id: Key, body: SettleIn, call: Writing) -> Response:
         alarms.settle_alarm(
             session,
             alarm_id,
-            actor=call.principal.key_id,
             because=body.because,
-            at=call.clock.now(),
+            **call.stamp(),
         )
         return AlarmOut.of(alarms.get_alarm(session, alarm_id))
 

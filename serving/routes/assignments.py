@@ -12,7 +12,7 @@ from rightrep.domain.lead import LeadKind
 from rightrep.domain.plan import LineState
 from rightrep.domain.roles import Role
 from rightrep.errors import AlreadyOwned, Conflict, InvalidInput, NotFound
-from rightrep.store import jobs, plans
+from rightrep.store import plans
 from rightrep.store.aliases import RecordKind
 from rightrep.store.arm_slots import arm_of
 from rightrep.store.leads import kinds_of
@@ -22,7 +22,7 @@ from serving.errors import may_raise
 from serving.models import Body, Key, Text, Word
 from serving.routes.decisions import ExcludedOut, RunnerUpOut, excluded_out
 from serving.routes.feedback import ids_of
-from serving.routes.jobs import JobOut
+from serving.routes.jobs import JobOut, queued
 from serving.usecases import next_rep, planning
 from serving.usecases.committing import commit_plan
 from serving.usecases.jobs import PLAN
@@ -218,9 +218,7 @@ def post_next(body: NextIn, call: Writing, parts: Parts) -> Response:
         return Response(told.model_dump_json(), media_type="application/json")
 
     def work(session: WriteSession, proposal: next_rep.Proposal) -> NextOut:
-        decision = next_rep.assign(
-            session, proposal, at=call.clock.now(), actor=call.principal.key_id
-        )
+        decision = next_rep.assign(session, proposal, **call.stamp())
         if decision is not None:
             parts.metrics.decisions.labels(
                 decision.policy, str(decision.fallback is not None)
@@ -263,8 +261,7 @@ def post_plan(body: PlanIn, call: Writing) -> Response:
             "seed": body.seed,
             "actor": call.principal.key_id,
         }
-        asked = jobs.enqueue(session, PLAN, args, at=call.clock.now())
-        return JobOut.of(jobs.read_job(session, asked.job_id))
+        return queued(session, call, PLAN, args)
 
     return call.once(work, status=202)
 
@@ -334,8 +331,7 @@ def post_commit(plan_id: Key, body: CommitIn, call: Writing, parts: Parts) -> Re
         lines = commit_plan(
             session,
             plan_id,
-            at=call.clock.now(),
-            actor=call.principal.key_id,
+            **call.stamp(),
             atomic=body.atomic,
             scored=scorer(parts, call.principal.tenant_id),
         )

@@ -201,8 +201,7 @@ def post_accept(duplicate_id: Key, call: Writing) -> Response:
     """Say that the two are one: they are merged, and nobody loses a lead."""
 
     def work(session: WriteSession) -> MergeOut:
-        at, actor = call.clock.now(), call.principal.key_id
-        return MergeOut.of(accept(session, duplicate_id, at=at, actor=actor))
+        return MergeOut.of(accept(session, duplicate_id, **call.stamp()))
 
     return call.once(work)
 
@@ -218,8 +217,7 @@ def post_refuse(duplicate_id: Key, call: Writing) -> Response:
 
     def work(session: WriteSession) -> DuplicateOut:
         duplicates.get_duplicate(session, duplicate_id)
-        at, actor = call.clock.now(), call.principal.key_id
-        duplicates.refuse(session, duplicate_id, at=at, actor=actor)
+        duplicates.refuse(session, duplicate_id, **call.stamp())
         return DuplicateOut.of(asked(duplicates.get_duplicate(session, duplicate_id)))
 
     return call.once(work)
@@ -246,7 +244,6 @@ def post_undo(merge_id: Key, call: Writing) -> Response:
     """Take a merge back: both records stand again, each with its owner."""
 
     def work(session: WriteSession) -> MergeOut:
-        at, actor = call.clock.now(), call.principal.key_id
-        return MergeOut.of(undo(session, merge_id, at=at, actor=actor))
+        return MergeOut.of(undo(session, merge_id, **call.stamp()))
 
     return call.once(work)

@@ -10,7 +10,7 @@ from rightrep.domain.ids import DecisionId, LeadId, RepId
 from rightrep.domain.outcome import Outcome, Result, reason_code, remark_of
 from rightrep.domain.roles import Role
 from rightrep.errors import Conflict, InvalidInput, KeyReused, NotFound
-from rightrep.store.aliases import RecordKind, resolve, resolve_many
+from rightrep.store.aliases import RecordKind, resolve_lead, resolve_many, resolve_rep
 from rightrep.store.session import ReadSession, WriteSession
 from serving.dependencies import Writing, allow
 from serving.errors import may_raise
@@ -192,17 +192,14 @@ def post_ownership(body: OwnershipIn, call: Writing) -> Response:
     """Confirm our decision, or say who has the lead instead."""
 
     def work(session: WriteSession) -> OwnerOut:
-        lead_id = LeadId(resolve(session, RecordKind.LEAD, body.lead))
-        rep_id = (
-            None if body.rep is None else resolve(session, RecordKind.REP, body.rep)
-        )
+        lead_id = resolve_lead(session, body.lead)
+        rep_id = None if body.rep is None else resolve_rep(session, body.rep)
         owner = feedback.hear_owner(
             session,
             lead_id,
             body.word,
-            rep_id=None if rep_id is None else RepId(rep_id),
-            at=call.clock.now(),
-            actor=call.principal.key_id,
+            rep_id=rep_id,
+            **call.stamp(),
             cause=body.cause,
         )
         return OwnerOut(lead_id=lead_id, owner=owner)

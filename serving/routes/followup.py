@@ -9,22 +9,19 @@ from pydantic import BaseModel, Field
 from rightrep.domain import followup as domain
 from rightrep.domain.days import local_day
 from rightrep.domain.followup import FollowUpTask, TaskState, WeekSummary
-from rightrep.domain.ids import LeadId, RepId
+from rightrep.domain.ids import RepId
 from rightrep.domain.roles import Role
 from rightrep.domain.tier import Tier
 from rightrep.errors import InvalidInput, NotAllowed, NotFound
-from rightrep.store import jobs, ownership
-from rightrep.store.aliases import RecordKind, resolve
 from rightrep.store.remarks import Remark, list_remarks
-from rightrep.store.session import ReadSession, WriteSession
+from rightrep.store.session import WriteSession
 from rightrep.store.tenants import get_tenant
 from serving.dependencies import Caller, Parts, Reading, Writing, allow
 from serving.errors import may_raise
 from serving.models import Body, Key, LongText, Text
-from serving.routes.jobs import JobOut
-from serving.routes.ownership import reps_asked
+from serving.routes.jobs import JobOut, queued
+from serving.routes.ownership import own_lead, reps_asked
 from serving.routes.reps import Day
-from serving.security import Principal
 from serving.usecases.followup import (
     FOLLOW_UP,
     rules_in_force,
@@ -287,14 +284,10 @@ def get_weeks(
 )
 def post_look(call: Writing) -> Response:
     """Open tasks and tell what has come due now, as a job."""
-
-    def work(session: WriteSession) -> JobOut:
-        asked = jobs.enqueue(
-            session, FOLLOW_UP, {}, at=call.clock.now(), open_key=FOLLOW_UP
-        )
-        return JobOut.of(jobs.read_job(session, asked.job_id))
-
-    return call.once(work, status=202)
+    return call.once(
+        lambda session: queued(session, call, FOLLOW_UP, open_key=FOLLOW_UP),
+        status=202,
+    )
 
 
 @router.post(
@@ -308,15 +301,14 @@ def post_remark(lead_id: Key, body: RemarkIn, call: Writing) -> Response:
     """Write down what was said; whoever has the lead on that day is reminded."""
 
     def work(session: WriteSession) -> RemarkOut:
-        known = _own_lead(session, call.principal, lead_id)
+        known = own_lead(session, call.principal, lead_id)
         made = make_remark(
             session,
             known,
             body.text,
             body.remind_on,
             rep_id=call.principal.rep_id,
-            at=call.clock.now(),
-            actor=call.principal.key_id,
+            **call.stamp(),
         )
         found = list_remarks(session, known)
         return next(RemarkOut.of(one) for one in found if one.remark_id == made)
@@ -329,7 +321,7 @@ def post_remark(lead_id: Key, body: RemarkIn, call: Writing) -> Response:
 )
 def get_remarks(lead_id: Key, session: Reading, caller: Caller) -> RemarksOut:
     """Dated remarks of a lead, by day; a rep sees those of own leads."""
-    known = _own_lead(session, caller, lead_id)
+    known = own_lead(session, caller, lead_id)
     return RemarksOut(
         remarks=[RemarkOut.of(one) for one in list_remarks(session, known)]
     )
@@ -352,11 +344,9 @@ def get_follow_up(session: Reading) -> FollowUpOut:
 )
 def put_follow_up(body: FollowUpIn, call: Writing) -> Response:
     """Have them due like this from now on; open tasks move along at the next look."""
-
-    def work(session: WriteSession) -> FollowUpOut:
-        return FollowUpOut(follow_up=set_rules(session, body.follow_up))
-
-    return call.once(work)
+    return call.once(
+        lambda session: FollowUpOut(follow_up=set_rules(session, body.follow_up))
+    )
 
 
 def _counts(whose: list[RepId], found: list[TaskOut]) -> list[RepTasksOut]:
@@ -367,17 +357,3 @@ def _counts(whose: list[RepId], found: list[TaskOut]) -> list[RepTasksOut]:
         RepTasksOut(rep_id=rep_id, open=count, overdue=late)
         for rep_id, (count, late) in tally.items()
     ]
-
-
-def _own_lead(session: ReadSession, caller: Principal, name: str) -> LeadId:
-    """Our id of a lead; somebody else's is none for a rep.
-
-    Raises:
-        NotFound: There is no such lead, or it is not the rep's.
-    """
-    lead_id = LeadId(resolve(session, RecordKind.LEAD, name))
-    owned = ownership.get_owner(session, lead_id)
-    is_own = owned is not None and owned.owner == caller.rep_id
-    if caller.role is Role.REP and not is_own:
-        raise NotFound("lead", name)
-    return lead_id

@@ -13,12 +13,11 @@ from rightrep.domain.lead import Scalar
 from rightrep.domain.roles import Role
 from rightrep.errors import Conflict, InvalidInput, NotFound
 from rightrep.store import handover as stored
-from rightrep.store import jobs
 from rightrep.store.session import ReadSession, WriteSession
 from serving.dependencies import Parts, Reading, Writing, allow
 from serving.errors import may_raise
 from serving.models import Body, Key, Text
-from serving.routes.jobs import JobOut
+from serving.routes.jobs import JobOut, queued
 from serving.usecases.handover import (
     HandoverRequest,
     MadeHandover,
@@ -264,9 +263,7 @@ def post_undo(handover_id: Key, call: Writing) -> Response:
 
 def _ask(session: WriteSession, call: Writing, kind: str, handover_id: str) -> JobOut:
     args = {"handover_id": handover_id, "actor": call.principal.key_id}
-    at = call.clock.now()
-    made = jobs.enqueue(session, kind, args, at=at, open_key=handover_id)
-    return JobOut.of(jobs.read_job(session, made.job_id))
+    return queued(session, call, kind, args, open_key=handover_id)
 
 
 def _out(session: ReadSession, one: Handover) -> HandoverOut:

@@ -7,15 +7,16 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from rightrep.domain.health import HealthPart
-from rightrep.domain.ids import CustomerId, LeadId
+from rightrep.domain.ids import CustomerId
 from rightrep.domain.roles import Role
 from rightrep.errors import NotFound
-from rightrep.store import health, ownership
+from rightrep.store import health
 from rightrep.store.aliases import RecordKind, resolve
 from rightrep.store.health import CustomerHealth
 from serving.dependencies import Caller, Reading, allow
 from serving.errors import may_raise
 from serving.models import Key
+from serving.routes.ownership import own_lead
 
 router = APIRouter(prefix="/v1", tags=["customer health"])
 
@@ -114,10 +115,7 @@ def get_customer_health(customer_id: Key, session: Reading) -> HealthOut:
 @router.get("/leads/{lead_id}/health", responses=may_raise(NotFound))
 def get_lead_health(lead_id: Key, session: Reading, caller: Caller) -> HealthOut:
     """Health of a lead's customer; a rep sees that of own leads only."""
-    known = LeadId(resolve(session, RecordKind.LEAD, lead_id))
-    owned = ownership.get_owner(session, known)
-    if caller.role is Role.REP and (owned is None or owned.owner != caller.rep_id):
-        raise NotFound("lead", lead_id)
+    known = own_lead(session, caller, lead_id)
     customer_id = health.customer_of(session, known)
     if customer_id is None:
         raise NotFound("customer", lead_id)

@@ -1,5 +1,6 @@
 """Jobs: how far is what was asked for?"""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,8 @@ from rightrep.domain.job import Job, JobState
 from rightrep.domain.roles import Role
 from rightrep.errors import NotFound
 from rightrep.store import jobs
-from serving.dependencies import Reading, allow
+from rightrep.store.session import WriteSession
+from serving.dependencies import Reading, Writing, allow
 from serving.errors import may_raise
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -43,6 +45,20 @@ class JobOut(BaseModel):
             created_at=job.created_at,
             finished_at=job.finished_at,
         )
+
+
+def queued(
+    session: WriteSession,
+    call: Writing,
+    kind: str,
+    args: Mapping[str, Any] | None = None,
+    *,
+    open_key: str | None = None,
+) -> JobOut:
+    """Ask for a job, and tell of it; an open one with this key is the answer."""
+    at = call.clock.now()
+    made = jobs.enqueue(session, kind, args or {}, at=at, open_key=open_key)
+    return JobOut.of(jobs.read_job(session, made.job_id))
 
 
 @router.get(

@@ -17,7 +17,7 @@ from rightrep.intake.phones import phone_points
 from rightrep.intake.records import LeadRow
 from rightrep.intake.tax_numbers import tax_number
 from rightrep.store import leads, ownership
-from rightrep.store.aliases import RecordKind, resolve, resolve_many
+from rightrep.store.aliases import RecordKind, resolve_lead, resolve_many
 from rightrep.store.session import WriteSession
 from rightrep.store.shares import shares_of
 from rightrep.store.tenants import get_tenant
@@ -298,7 +298,7 @@ def post_leads(body: LeadsIn, call: Writing) -> Response:
 @router.get("/{lead_id}", responses=may_raise(NotFound))
 def get_lead(lead_id: Key, session: Reading, caller: Caller, parts: Parts) -> LeadOut:
     """A lead as of now; a rep sees own and shared ones, and of customers they serve."""
-    known, at = LeadId(resolve(session, RecordKind.LEAD, lead_id)), parts.clock.now()
+    known, at = resolve_lead(session, lead_id), parts.clock.now()
     owned = ownership.get_owner(session, known)
     if caller.role is Role.REP and (owned is None or owned.owner != caller.rep_id):
         shares = shares_of(session, known, at=at)

@@ -182,9 +182,7 @@ def post_promote(
 
 def _ask(call: Writing, kind: str) -> Response:
     def work(session: WriteSession) -> JobOut:
-        asked = upkeep.ask_for(
-            session, kind, actor=call.principal.key_id, at=call.clock.now()
-        )
+        asked = upkeep.ask_for(session, kind, **call.stamp())
         return JobOut.of(jobs.read_job(session, asked.job_id))
 
     return call.once(work, status=202)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field
 
 from rightrep.domain.claims import SENTENCES, Obstacle
+from rightrep.domain.decision import Decision
 from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.roles import Role
 from rightrep.errors import (
@@ -18,7 +19,8 @@ from rightrep.errors import (
     NotClaimable,
     NotFound,
 )
-from rightrep.store.aliases import RecordKind, resolve
+from rightrep.store import ownership
+from rightrep.store.aliases import RecordKind, resolve_lead, resolve_rep
 from rightrep.store.session import ReadSession, WriteSession
 from serving.dependencies import Caller, Parts, Reading, Writing, allow
 from serving.errors import may_raise
@@ -107,6 +109,13 @@ class OwnerOut(BaseModel):
     previous_owner: str | None = None
     decision_id: str | None = None
 
+    @classmethod
+    def of(cls, made: Decision) -> "OwnerOut":
+        """Who was given it."""
+        return cls(
+            lead_id=made.lead_id, rep_id=made.rep_id, decision_id=made.decision_id
+        )
+
 
 class LockOut(BaseModel):
     """Whether the clock leaves a lead alone."""
@@ -180,8 +189,7 @@ def post_claim(body: ClaimIn, call: Writing) -> Response:
             session,
             rep_id,
             [LeadId(names[name]) for name in body.leads],
-            at=call.clock.now(),
-            actor=call.principal.key_id,
+            **call.stamp(),
             atomic=body.atomic,
         )
         return ClaimOut(
@@ -216,14 +224,13 @@ def post_drop(lead_id: Key, body: DropIn, call: Writing) -> Response:
     """Give a lead back to its public pool; a rep gives back own leads only."""
 
     def work(session: WriteSession) -> OwnerOut:
-        known = _lead(session, lead_id)
+        known = resolve_lead(session, lead_id)
         before = pools.drop(
             session,
             known,
             held_by=call.principal.rep_id,
             reason=body.reason,
-            at=call.clock.now(),
-            actor=call.principal.key_id,
+            **call.stamp(),
         )
         return OwnerOut(lead_id=known, rep_id=None, previous_owner=before)
 
@@ -242,14 +249,11 @@ def post_assign(lead_id: Key, body: AssignIn, call: Writing) -> Response:
     def work(session: WriteSession) -> OwnerOut:
         made = pools.assign(
             session,
-            _lead(session, lead_id),
-            _rep(session, body.rep),
-            at=call.clock.now(),
-            actor=call.principal.key_id,
+            resolve_lead(session, lead_id),
+            resolve_rep(session, body.rep),
+            **call.stamp(),
         )
-        return OwnerOut(
-            lead_id=made.lead_id, rep_id=made.rep_id, decision_id=made.decision_id
-        )
+        return OwnerOut.of(made)
 
     return call.once(work)
 
@@ -264,18 +268,16 @@ def post_transfer(lead_id: Key, body: TransferIn, call: Writing) -> Response:
     """Hand an owned lead over to another rep; every limit counts."""
 
     def work(session: WriteSession) -> OwnerOut:
+        held_by = None if body.held_by is None else resolve_rep(session, body.held_by)
         made = pools.transfer(
             session,
-            _lead(session, lead_id),
-            _rep(session, body.rep),
-            held_by=None if body.held_by is None else _rep(session, body.held_by),
+            resolve_lead(session, lead_id),
+            resolve_rep(session, body.rep),
+            held_by=held_by,
             reason=body.reason,
-            at=call.clock.now(),
-            actor=call.principal.key_id,
+            **call.stamp(),
         )
-        return OwnerOut(
-            lead_id=made.lead_id, rep_id=made.rep_id, decision_id=made.decision_id
-        )
+        return OwnerOut.of(made)
 
     return call.once(work)
 
@@ -290,13 +292,12 @@ def post_lock(lead_id: Key, body: LockIn, call: Writing) -> Response:
     """Keep a lead with its owner whatever the clock says."""
 
     def work(session: WriteSession) -> LockOut:
-        known = _lead(session, lead_id)
+        known = resolve_lead(session, lead_id)
         changed = pools.lock(
             session,
             known,
             reason=body.reason,
-            at=call.clock.now(),
-            actor=call.principal.key_id,
+            **call.stamp(),
         )
         return LockOut(lead_id=known, locked=True, changed=changed)
 
@@ -313,7 +314,7 @@ def post_unlock(lead_id: Key, call: Writing) -> Response:
     """Let the clock run again."""
 
     def work(session: WriteSession) -> LockOut:
-        known = _lead(session, lead_id)
+        known = resolve_lead(session, lead_id)
         changed = pools.unlock(session, known, at=call.clock.now())
         return LockOut(lead_id=known, locked=False, changed=changed)
 
@@ -387,23 +388,26 @@ def get_warnings(
     )
 
 
-def _lead(session: ReadSession, name: str) -> LeadId:
-    return LeadId(resolve(session, RecordKind.LEAD, name))
-
-
-def _rep(session: ReadSession, name: str) -> RepId:
-    return RepId(resolve(session, RecordKind.REP, name))
-
-
 def _claimant(session: ReadSession, who: Principal, rep: str | None) -> RepId:
     """Who claims: the key's own rep, or the one that is named."""
-    if rep is None and who.rep_id is None:
-        raise InvalidInput("Say who claims.", field="rep")
-    rep_id = who.rep_id if rep is None else _rep(session, rep)
+    rep_id = who.rep_id if rep is None else resolve_rep(session, rep)
     if rep_id is None:
         raise InvalidInput("Say who claims.", field="rep")
     who.require_rep(rep_id)
     return rep_id
+
+
+def own_lead(session: ReadSession, caller: Principal, name: str) -> LeadId:
+    """A lead, which is the rep's own where a rep asks.
+
+    Raises:
+        NotFound: There is no such lead, or it is not the rep's.
+    """
+    lead_id = resolve_lead(session, name)
+    owned = ownership.get_owner(session, lead_id)
+    if caller.role is Role.REP and (owned is None or owned.owner != caller.rep_id):
+        raise NotFound("lead", name)
+    return lead_id
 
 
 def reps_asked(
@@ -415,7 +419,7 @@ def reps_asked(
 ) -> list[RepId]:
     """The reps asked about; with a rep's key, that rep."""
     if rep is not None:
-        rep_id = _rep(session, rep)
+        rep_id = resolve_rep(session, rep)
         caller.require_rep(rep_id)
         return [rep_id]
     if caller.rep_id is not None:

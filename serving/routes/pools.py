@@ -12,13 +12,12 @@ from rightrep.domain.lead import LeadKind, Scalar, Stage
 from rightrep.domain.pools import Counting, Pool
 from rightrep.domain.roles import Role
 from rightrep.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from rightrep.store import jobs
 from rightrep.store.pools import pool_history
 from rightrep.store.session import WriteSession
 from serving.dependencies import Caller, Parts, Reading, Writing, allow
 from serving.errors import may_raise
 from serving.models import Body, Key, MoneyOut, Text, Word
-from serving.routes.jobs import JobOut
+from serving.routes.jobs import JobOut, queued
 from serving.usecases.pool_recycling import RECYCLE
 from serving.usecases.pool_views import PublicLead, open_pools, public_leads
 from serving.usecases.pools import change_pool, remove_pool
@@ -195,8 +194,7 @@ def put_pool(pool: Key, body: PoolChange, call: Writing) -> Response:
     made = Pool.of(pool, body.settings.model_dump(mode="json"))
 
     def work(session: WriteSession) -> ChangedOut:
-        at, actor = call.clock.now(), call.principal.key_id
-        version = change_pool(session, made, actor=actor, reason=body.reason, at=at)
+        version = change_pool(session, made, reason=body.reason, **call.stamp())
         return ChangedOut(pool=pool, version=version)
 
     return call.once(work)
@@ -216,8 +214,7 @@ def delete_pool(
     """Take a pool away; its leads are in the next one whose conditions hold."""
 
     def work(session: WriteSession) -> ChangedOut:
-        at, actor = call.clock.now(), call.principal.key_id
-        version = remove_pool(session, pool, actor=actor, reason=reason, at=at)
+        version = remove_pool(session, pool, reason=reason, **call.stamp())
         return ChangedOut(pool=pool, version=version)
 
     return call.once(work)
@@ -275,14 +272,10 @@ def get_pool_leads(
 )
 def post_recycle(call: Writing) -> Response:
     """Look at every owned lead now: what is due drops back, what is coming is told."""
-
-    def work(session: WriteSession) -> JobOut:
-        asked = jobs.enqueue(
-            session, RECYCLE, {}, at=call.clock.now(), open_key=RECYCLE
-        )
-        return JobOut.of(jobs.read_job(session, asked.job_id))
-
-    return call.once(work, status=202)
+    return call.once(
+        lambda session: queued(session, call, RECYCLE, open_key=RECYCLE),
+        status=202,
+    )
 
 
 def _settings(pool: Pool) -> PoolIn:

@@ -214,9 +214,8 @@ def post_rules(body: RulesIn, call: Writing) -> Response:
         version = rules.keep_rules(
             session,
             body.rules,
-            actor=call.principal.key_id,
             reason=body.reason,
-            at=call.clock.now(),
+            **call.stamp(),
         )
         return VersionOut(version=version)
 
@@ -267,9 +266,8 @@ def post_rollback(body: MoveIn, call: Writing) -> Response:
     def work(session: WriteSession) -> VersionOut:
         version = rules.restore_rules(
             session,
-            actor=call.principal.key_id,
             reason=body.reason,
-            at=call.clock.now(),
+            **call.stamp(),
         )
         return VersionOut(version=version)
 
@@ -327,9 +325,8 @@ def post_publish(version: Version, body: MoveIn, call: Writing) -> Response:
         rules.publish_rules(
             session,
             version,
-            actor=call.principal.key_id,
             reason=body.reason,
-            at=call.clock.now(),
+            **call.stamp(),
         )
         return VersionOut(version=version)
 

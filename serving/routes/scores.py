@@ -7,11 +7,10 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from rightrep.domain.eligibility import Exclusion
-from rightrep.domain.ids import LeadId
 from rightrep.domain.roles import Role
 from rightrep.domain.tier import Tier, Tiers
 from rightrep.errors import ModelUnavailable, NotFound
-from rightrep.store.aliases import RecordKind, resolve
+from rightrep.store.aliases import resolve_lead
 from rightrep.store.tenants import get_tenant
 from serving.dependencies import Caller, Parts, allow
 from serving.errors import may_raise
@@ -97,7 +96,7 @@ def get_scores(
     """Score of a lead, chance and value with every rep who may take it, best first."""
     at = parts.clock.now()
     with parts.store.read(caller.tenant_id) as session:
-        known = LeadId(resolve(session, RecordKind.LEAD, lead_id))
+        known = resolve_lead(session, lead_id)
         situation = read_situation(session, [known], at=at)
         tiers = Tiers.of(get_tenant(session).settings)
     adviser = parts.advisers.get(caller.tenant_id, rep_ids=situation.rep_ids)

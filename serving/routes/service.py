@@ -5,10 +5,9 @@ from datetime import datetime
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
-from rightrep.domain.ids import LeadId
 from rightrep.domain.roles import Role
 from rightrep.errors import NotFound
-from rightrep.store.aliases import RecordKind, resolve
+from rightrep.store.aliases import resolve_lead
 from serving.dependencies import Parts, Reading, allow
 from serving.errors import may_raise
 from serving.models import Key
@@ -33,7 +32,7 @@ class ServiceOut(BaseModel):
 )
 def get_service(lead_id: Key, session: Reading, parts: Parts) -> ServiceOut:
     """Who looks after a lead's customer, or would if the lead were won now."""
-    known = LeadId(resolve(session, RecordKind.LEAD, lead_id))
+    known = resolve_lead(session, lead_id)
     found = look_at_service(session, known, at=parts.clock.now())
     return ServiceOut(
         customer_id=found.customer_id,

@@ -7,7 +7,6 @@ from pydantic import BaseModel, Field
 
 from rightrep.domain.roles import Role
 from rightrep.errors import InvalidInput
-from rightrep.store.session import WriteSession
 from serving.dependencies import Reading, Writing, allow
 from serving.errors import may_raise
 from serving.models import Body
@@ -17,6 +16,10 @@ from serving.usecases.routing_settings import routing_in_force, set_routing
 from serving.usecases.tier_settings import set_tiers, tiers_in_force
 
 router = APIRouter(prefix="/v1/settings", tags=["settings"])
+
+READERS = [Depends(allow(Role.SERVICE, Role.MANAGER, Role.ANALYST))]
+CHANGERS = [Depends(allow(Role.MANAGER))]
+REFUSED = may_raise(InvalidInput)
 
 
 class RoutingIn(Body):
@@ -34,10 +37,7 @@ class RoutingOut(BaseModel):
     routing: dict[str, Any] = Field(description="Every setting, defaults included.")
 
 
-@router.get(
-    "/routing",
-    dependencies=[Depends(allow(Role.SERVICE, Role.MANAGER, Role.ANALYST))],
-)
+@router.get("/routing", dependencies=READERS)
 def get_routing(session: Reading) -> RoutingOut:
     """How leads are shared out now."""
     return RoutingOut(routing=routing_in_force(session))
@@ -46,18 +46,16 @@ def get_routing(session: Reading) -> RoutingOut:
 @router.put(
     "/routing",
     response_model=RoutingOut,
-    responses=may_raise(InvalidInput),
-    dependencies=[Depends(allow(Role.MANAGER))],
+    responses=REFUSED,
+    dependencies=CHANGERS,
 )
 def put_routing(body: RoutingIn, call: Writing) -> Response:
     """Share leads out like this from now on, instead of as before."""
-
-    def work(session: WriteSession) -> RoutingOut:
-        at, actor = call.clock.now(), call.principal.key_id
-        in_force = set_routing(session, body.routing, at=at, actor=actor)
-        return RoutingOut(routing=in_force)
-
-    return call.once(work)
+    return call.once(
+        lambda session: RoutingOut(
+            routing=set_routing(session, body.routing, **call.stamp())
+        )
+    )
 
 
 class LearningIn(Body):
@@ -82,10 +80,7 @@ class LearningOut(BaseModel):
     schedule: dict[str, Any] = Field(description="Every recurring job; null is off.")
 
 
-@router.get(
-    "/learning",
-    dependencies=[Depends(allow(Role.SERVICE, Role.MANAGER, Role.ANALYST))],
-)
+@router.get("/learning", dependencies=READERS)
 def get_learning(session: Reading) -> LearningOut:
     """How models are judged and watched, and when recurring jobs run."""
     return LearningOut(**learning_in_force(session))
@@ -94,16 +89,14 @@ def get_learning(session: Reading) -> LearningOut:
 @router.put(
     "/learning",
     response_model=LearningOut,
-    responses=may_raise(InvalidInput),
+    responses=REFUSED,
     dependencies=[Depends(allow(Role.ANALYST))],
 )
 def put_learning(body: LearningIn, call: Writing) -> Response:
     """Judge, watch and run like this from now on, instead of as before."""
-
-    def work(session: WriteSession) -> LearningOut:
-        return LearningOut(**set_learning(session, body.model_dump()))
-
-    return call.once(work)
+    return call.once(
+        lambda session: LearningOut(**set_learning(session, body.model_dump()))
+    )
 
 
 class TiersIn(Body):
@@ -121,10 +114,7 @@ class TiersOut(BaseModel):
     tiers: dict[str, Any] = Field(description="Every threshold, defaults included.")
 
 
-@router.get(
-    "/tiers",
-    dependencies=[Depends(allow(Role.SERVICE, Role.MANAGER, Role.ANALYST))],
-)
+@router.get("/tiers", dependencies=READERS)
 def get_tiers(session: Reading) -> TiersOut:
     """From which lead score on a lead is in which tier."""
     return TiersOut(tiers=tiers_in_force(session))
@@ -133,16 +123,12 @@ def get_tiers(session: Reading) -> TiersOut:
 @router.put(
     "/tiers",
     response_model=TiersOut,
-    responses=may_raise(InvalidInput),
-    dependencies=[Depends(allow(Role.MANAGER))],
+    responses=REFUSED,
+    dependencies=CHANGERS,
 )
 def put_tiers(body: TiersIn, call: Writing) -> Response:
     """Tell tiers apart like this from now on, instead of as before."""
-
-    def work(session: WriteSession) -> TiersOut:
-        return TiersOut(tiers=set_tiers(session, body.tiers))
-
-    return call.once(work)
+    return call.once(lambda session: TiersOut(tiers=set_tiers(session, body.tiers)))
 
 
 class HandoverIn(Body):
@@ -160,10 +146,7 @@ class HandoverOut(BaseModel):
     handover: dict[str, Any] = Field(description="Every setting, defaults included.")
 
 
-@router.get(
-    "/handover",
-    dependencies=[Depends(allow(Role.SERVICE, Role.MANAGER, Role.ANALYST))],
-)
+@router.get("/handover", dependencies=READERS)
 def get_handover_settings(session: Reading) -> HandoverOut:
     """How long handovers can be undone, and who looks after won customers."""
     return HandoverOut(handover=handover_in_force(session))
@@ -172,13 +155,11 @@ def get_handover_settings(session: Reading) -> HandoverOut:
 @router.put(
     "/handover",
     response_model=HandoverOut,
-    responses=may_raise(InvalidInput),
-    dependencies=[Depends(allow(Role.MANAGER))],
+    responses=REFUSED,
+    dependencies=CHANGERS,
 )
 def put_handover_settings(body: HandoverIn, call: Writing) -> Response:
     """Hand over and serve like this from now on, instead of as before."""
-
-    def work(session: WriteSession) -> HandoverOut:
-        return HandoverOut(handover=set_handover(session, body.handover))
-
-    return call.once(work)
+    return call.once(
+        lambda session: HandoverOut(handover=set_handover(session, body.handover))
+    )

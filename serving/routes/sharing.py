@@ -6,10 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 
-from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.roles import Role
 from rightrep.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from rightrep.store.aliases import RecordKind, resolve
+from rightrep.store.aliases import resolve_lead, resolve_rep
 from rightrep.store.session import WriteSession
 from rightrep.store.shares import Share, shared_with
 from serving.dependencies import Caller, Parts, Reading, Writing, allow
@@ -78,13 +77,12 @@ def post_share(lead_id: Key, body: ShareIn, call: Writing) -> Response:
     def work(session: WriteSession) -> ShareOut:
         made = sharing.share(
             session,
-            LeadId(resolve(session, RecordKind.LEAD, lead_id)),
-            RepId(resolve(session, RecordKind.REP, body.rep)),
+            resolve_lead(session, lead_id),
+            resolve_rep(session, body.rep),
             held_by=call.principal.rep_id,
             ends_at=body.ends_at,
             reason=body.reason,
-            at=call.clock.now(),
-            actor=call.principal.key_id,
+            **call.stamp(),
         )
         return ShareOut.of(made)
 
@@ -105,8 +103,7 @@ def post_revoke(share_id: Key, call: Writing) -> Response:
             session,
             share_id,
             held_by=call.principal.rep_id,
-            at=call.clock.now(),
-            actor=call.principal.key_id,
+            **call.stamp(),
         )
         return ShareOut.of(ended)
 

@@ -11,7 +11,7 @@ from rightrep.domain.ids import LeadId, RepId, TenantId
 from rightrep.domain.lead import LeadKind
 from rightrep.domain.roles import Role
 from rightrep.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from rightrep.store.aliases import RecordKind, resolve
+from rightrep.store.aliases import RecordKind, resolve_rep
 from rightrep.store.session import ReadSession
 from serving.dependencies import Caller, Parts, allow
 from serving.errors import may_raise
@@ -189,7 +189,7 @@ def _rep(session: ReadSession, caller: Principal, name: str) -> RepId:
         NotFound: There is no such rep.
         NotAllowed: A rep asks for somebody else's day.
     """
-    rep_id = RepId(resolve(session, RecordKind.REP, name))
+    rep_id = resolve_rep(session, name)
     caller.require_rep(rep_id)
     return rep_id
 

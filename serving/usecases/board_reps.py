@@ -9,7 +9,7 @@ from rightrep.domain.ids import RepId, TenantId
 from rightrep.domain.rep import Rep
 from rightrep.domain.tenant import Tenant
 from rightrep.errors import ModelUnavailable, NotFound
-from rightrep.store.aliases import RecordKind, resolve
+from rightrep.store.aliases import resolve_rep
 from rightrep.store.models import champion
 from rightrep.store.reps import get_reps
 from rightrep.store.session import ReadSession
@@ -169,7 +169,7 @@ def read_rep(
 
 
 def _rep(session: ReadSession, key: str, at: datetime) -> Rep:
-    rep_id = RepId(resolve(session, RecordKind.REP, key))
+    rep_id = resolve_rep(session, key)
     for rep in get_reps(session, [rep_id], as_of=at):
         return rep
     raise NotFound("rep", key)

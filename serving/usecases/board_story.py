@@ -11,7 +11,7 @@ from rightrep.domain.lead import Lead
 from rightrep.domain.plan import LineState
 from rightrep.domain.tenant import Tenant
 from rightrep.store import plans
-from rightrep.store.aliases import RecordKind, resolve
+from rightrep.store.aliases import resolve_lead
 from rightrep.store.decisions import get_decision, list_decisions
 from rightrep.store.leads import get_lead
 from rightrep.store.models import PublishedModel
@@ -231,7 +231,7 @@ def read_lead(
     Raises:
         NotFound: There is no such lead.
     """
-    lead_id = LeadId(resolve(session, RecordKind.LEAD, name))
+    lead_id = resolve_lead(session, name)
     owner = get_owner(session, lead_id)
     line = _line(session, lead_id)
     made = list_decisions(session, limit=DECISIONS_SHOWN, lead_id=lead_id, reasons=True)

@@ -29,7 +29,7 @@ from rightrep.domain.tier import Tiers
 from rightrep.store import followup, outbox, reps
 from rightrep.store.session import ReadSession, WriteSession
 from rightrep.store.sets import batches
-from rightrep.store.tenants import get_tenant, save_tenant
+from rightrep.store.tenants import get_tenant, save_settings
 from serving.usecases import followup_weeks, remarks
 from serving.usecases.context import Context
 from serving.usecases.lead_scores import lead_scores
@@ -206,9 +206,7 @@ def set_rules(session: WriteSession, given: Mapping[str, Any]) -> dict[str, Any]
         InvalidInput: A name is unknown or a value makes no sense.
     """
     FollowUpRules.of({SETTING: given})
-    tenant = get_tenant(session)
-    changed = {**tenant.settings, SETTING: dict(given)}
-    save_tenant(session, replace(tenant, settings=changed))
+    save_settings(session, {SETTING: given})
     return rules_in_force(session)
 
 

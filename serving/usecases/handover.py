@@ -28,7 +28,7 @@ from rightrep.domain.roster import Roster, RosterEntry
 from rightrep.errors import InvalidInput, NotFound
 from rightrep.store import handover as stored
 from rightrep.store import leads, ownership, reps
-from rightrep.store.aliases import RecordKind, resolve
+from rightrep.store.aliases import resolve_rep
 from rightrep.store.outcomes import closed_leads
 from rightrep.store.session import ReadSession, WriteSession
 from serving.usecases.advice import Scores
@@ -154,7 +154,7 @@ def reps_named(
     Raises:
         NotFound: There is no such rep, or nobody in the team.
     """
-    named = [RepId(resolve(session, RecordKind.REP, name)) for name in names]
+    named = [resolve_rep(session, name) for name in names]
     if of_team is None:
         return named
     members = team(session, of_team, at=at)

@@ -1,12 +1,11 @@
 """What holds for handovers and after the sale: told, and changed as a whole."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from rightrep.domain.handover import SETTING, HandoverRules
 from rightrep.store.session import ReadSession, WriteSession
-from rightrep.store.tenants import get_tenant, save_tenant
+from rightrep.store.tenants import get_tenant, save_settings
 
 
 def handover_in_force(session: ReadSession) -> dict[str, Any]:
@@ -24,7 +23,5 @@ def set_handover(session: WriteSession, given: Mapping[str, Any]) -> dict[str, A
         InvalidInput: A name is unknown or a value makes no sense.
     """
     HandoverRules.of({SETTING: given})
-    tenant = get_tenant(session)
-    changed = {**tenant.settings, SETTING: dict(given)}
-    save_tenant(session, replace(tenant, settings=changed))
+    save_settings(session, {SETTING: given})
     return handover_in_force(session)

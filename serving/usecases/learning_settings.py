@@ -1,14 +1,14 @@
 """How a tenant's models are judged and watched, and when: told, and changed."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from rightrep.domain import learning, schedule
 from rightrep.domain.learning import Learning
 from rightrep.domain.schedule import Recurrence, schedule_of
 from rightrep.store.session import ReadSession, WriteSession
-from rightrep.store.tenants import get_tenant, save_tenant
+from rightrep.store.tenants import get_tenant, save_settings
 
 
 def learning_in_force(session: ReadSession) -> dict[str, Any]:
@@ -40,9 +40,7 @@ def set_learning(
     """
     Learning.of(given)
     schedule_of(given)
-    tenant = get_tenant(session)
-    changed = {**tenant.settings, **{name: dict(one) for name, one in given.items()}}
-    save_tenant(session, replace(tenant, settings=changed))
+    save_settings(session, given)
     return learning_in_force(session)
 
 

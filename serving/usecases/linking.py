@@ -23,7 +23,7 @@ from rightrep.intake.identity import (
 )
 from rightrep.intake.linkage import Link, Verdict, Weights, default_weights, link
 from rightrep.intake.merge import SAME_ENQUIRY, is_same_enquiry
-from rightrep.store.aliases import RecordKind, resolve
+from rightrep.store.aliases import resolve_lead
 from rightrep.store.duplicates import (
     DuplicateState,
     Why,
@@ -270,11 +270,11 @@ def _look_at(
     session: WriteSession, lead_id: LeadId, *, at: datetime, actor: str
 ) -> Arrival:
     """One arrived lead, its customer compared: a duplicate, the owner's, or neither."""
-    stands = LeadId(resolve(session, RecordKind.LEAD, lead_id))
+    stands = resolve_lead(session, lead_id)
     root = customers_of_leads(session, [stands])[stands]
     customer = read_customer(session, root, at=at)
     if _merge_twins(session, customer, [lead_id], at=at, actor=actor):
-        stands = LeadId(resolve(session, RecordKind.LEAD, lead_id))
+        stands = resolve_lead(session, lead_id)
         customer = read_customer(session, root, at=at)
     kept = None
     if stands == lead_id:

@@ -18,7 +18,7 @@ from rightrep.domain.lottery import enters_lottery
 from rightrep.domain.slots import ArmKey, SlotSplit
 from rightrep.errors import AlreadyOwned, CapacityReached, NotFound
 from rightrep.store import outbox, ownership, prices
-from rightrep.store.aliases import RecordKind, resolve
+from rightrep.store.aliases import resolve_lead
 from rightrep.store.capacity import Limits, take_lead
 from rightrep.store.decisions import given_since
 from rightrep.store.exclusions import Exclusions
@@ -206,7 +206,7 @@ def propose(
     at = context.clock.now()
     # One snapshot for all that is read: each transaction costs as much as a query.
     with context.store.read(tenant_id) as session:
-        lead_id = LeadId(resolve(session, RecordKind.LEAD, name))
+        lead_id = resolve_lead(session, name)
         owned = ownership.get_owner(session, lead_id)
         situation = read_situation(session, [lead_id], at=at, barred=barred)
         scored = scorer(context, tenant_id)

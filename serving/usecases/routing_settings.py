@@ -1,7 +1,7 @@
 """How a tenant wants its leads shared out: told, and changed as a whole."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from rightrep.domain.routing import SETTING, Routing
 from rightrep.errors import InvalidInput
 from rightrep.store.aliases import RecordKind, resolve_many
 from rightrep.store.session import ReadSession, WriteSession
-from rightrep.store.tenants import get_tenant, save_tenant
+from rightrep.store.tenants import get_tenant, save_settings
 from serving.usecases.holdout import keep_holdout
 
 
@@ -49,10 +49,7 @@ def set_routing(
     if routing.calendar:
         require_calendar(routing.calendar, field=f"{SETTING}.calendar")
     require_reps(session, routing.fairness.floors)
-    tenant = get_tenant(session)
-    save_tenant(
-        session, replace(tenant, settings={**tenant.settings, SETTING: dict(given)})
-    )
+    save_settings(session, {SETTING: given})
     keep_holdout(session, routing.holdout_share, at=at, actor=actor)
     return asdict(routing)
 

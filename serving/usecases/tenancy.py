@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from rightrep.domain.ids import RepId, TenantId
+from rightrep.domain.ids import TenantId
 from rightrep.domain.roles import Role
 from rightrep.domain.tenant import Tenant
-from rightrep.store.aliases import RecordKind, resolve
+from rightrep.store.aliases import resolve_rep
 from rightrep.store.keys import NewKey, create_key
 from rightrep.store.tenants import create_tenant
 from serving.usecases.context import Context
@@ -67,12 +67,11 @@ def new_key(
         NotFound: No such rep.
     """
     with context.store.write(tenant_id) as session:
-        own = None if rep_id is None else resolve(session, RecordKind.REP, rep_id)
         return create_key(
             session,
             role,
             name,
             at=context.clock.now(),
-            rep_id=None if own is None else RepId(own),
+            rep_id=None if rep_id is None else resolve_rep(session, rep_id),
             expires_at=expires_at,
         )

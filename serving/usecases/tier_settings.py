@@ -1,12 +1,12 @@
 """From which lead score on a lead is in which tier: told, and changed."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from rightrep.domain.tier import SETTING, Tiers
 from rightrep.store.session import ReadSession, WriteSession
-from rightrep.store.tenants import get_tenant, save_tenant
+from rightrep.store.tenants import get_tenant, save_settings
 
 
 def tiers_in_force(session: ReadSession) -> dict[str, Any]:
@@ -24,7 +24,5 @@ def set_tiers(session: WriteSession, given: Mapping[str, Any]) -> dict[str, Any]
         InvalidInput: A name is unknown or a value makes no sense.
     """
     Tiers.of({SETTING: given})
-    tenant = get_tenant(session)
-    changed = {**tenant.settings, SETTING: dict(given)}
-    save_tenant(session, replace(tenant, settings=changed))
+    save_settings(session, {SETTING: given})
     return tiers_in_force(session)
