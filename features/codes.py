@@ -33,6 +33,8 @@ class Coded:
         """From a column; a missing text is -1."""
         if isinstance(texts, np.ndarray) and len(texts) <= _FEW:
             return cls._of_few(texts)
+        if isinstance(texts.dtype, pd.CategoricalDtype):
+            return cls(_codes(texts), index_of(texts.dtype.categories))
         code, values = pd.factorize(texts)
         return cls(code.astype(np.int64), index_of(values))
 
@@ -78,9 +80,16 @@ def codes_of(
     ids: pd.Index, wanted: Sequence[str] | NDArray[Any] | pd.Series | pd.Index
 ) -> IntArray:
     """Place of each id in ``ids``, which are distinct, or -1."""
+    if isinstance(wanted, pd.Series) and isinstance(wanted.dtype, pd.CategoricalDtype):
+        return take(codes_of(ids, wanted.dtype.categories), _codes(wanted), -1)
     if len(wanted) > _FEW:
         return ids.get_indexer(pd.Index(wanted)).astype(np.int64)
     return np.array([_place(ids, one) for one in wanted], dtype=np.int64)
+
+
+def _codes(texts: Values) -> IntArray:
+    """Codes of a column that has them already."""
+    return np.asarray(pd.Series(texts).cat.codes, dtype=np.int64)
 
 
 def _place(ids: pd.Index, one: str) -> int:

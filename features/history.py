@@ -225,10 +225,16 @@ def _empty(name: str) -> pd.DataFrame:
 
 
 def _as_kind(column: pd.Series, kind: str) -> pd.Series:
-    if column.dtype == _DTYPES[kind]:
+    if column.dtype == _DTYPES[kind] or (kind == "str" and _is_coded(column)):
         return column
     if kind == "time":
         return pd.to_datetime(column, utc=True).astype("datetime64[us, UTC]")
     if kind == "float":
         return column.astype("float64")
     return column.where(column.notna(), np.nan).astype("str")
+
+
+def _is_coded(column: pd.Series) -> bool:
+    """Whether these are codes of texts already; see ``features.codes``."""
+    dtype = column.dtype
+    return isinstance(dtype, pd.CategoricalDtype) and dtype.categories.dtype == "str"

@@ -74,16 +74,23 @@ class LeadSlices:
                 p[chosen] = _chance(raw_scores(booster, columns[chosen]))
         return p
 
-    def of_decisions(self, known: Known) -> FloatArray:
+    def of_decisions(
+        self, known: Known, p_lead: FloatArray | None = None
+    ) -> FloatArray:
         """``p_lead`` of every decision of a history; float64 (n_decisions,).
 
         Missing where the lead is not in the history.
+
+        Args:
+            known: The history.
+            p_lead: What is worked out already, missing where it is not; float64
+                (n_decisions,).
         """
         decisions = known.own.decisions
-        usable = np.flatnonzero(decisions.lead >= 0)
-        at = decisions.decided_at[usable]
-        p = np.full(len(decisions.ids), np.nan)
-        p[usable] = self.p_lead(lead_rows(known, decisions.lead[usable], at), at)
+        p = np.full(len(decisions.ids), np.nan) if p_lead is None else p_lead.copy()
+        fresh = np.flatnonzero((decisions.lead >= 0) & np.isnan(p))
+        at = decisions.decided_at[fresh]
+        p[fresh] = self.p_lead(lead_rows(known, decisions.lead[fresh], at), at)
         return p
 
 

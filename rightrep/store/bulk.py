@@ -4,6 +4,7 @@
 a test holds the two together, since the store does not know the features.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -61,11 +62,33 @@ def read_history(
     until = FOREVER if recorded_until is None else recorded_until
     tables = {name: _read(session, *layout, until) for name, layout in LAYOUTS.items()}
     tables["merges"] = read_merges(session, until)
+    return finished(session, tables, tenant_rates(session))
+
+
+def tenant_rates(session: ReadSession) -> Rates:
+    """Rates into the tenant's currency.
+
+    Raises:
+        NotFound: The tenant was never made.
+    """
+    return get_rates(session, get_tenant(session).currency)
+
+
+def finished(
+    session: ReadSession, tables: Mapping[str, pa.Table], rates: Rates
+) -> dict[str, pa.Table]:
+    """Tables as ``LAYOUTS`` has them as features know them; no work orders.
+
+    Args:
+        session: Where to read which leads are work orders.
+        tables: Rows of every table.
+        rates: What money is converted by.
+    """
+    tables = dict(tables)
     tickets = read_table(session, TICKETS, {"lead_id": TEXT})["lead_id"]
     if len(tickets):
         tables = {name: _without(table, tickets) for name, table in tables.items()}
     tables["rep_versions"] = _midnight(tables["rep_versions"], "hired_on")
-    rates = get_rates(session, get_tenant(session).currency)
     versions = in_currency(tables["lead_versions"], "budget", "valid_from", rates)
     tables["lead_versions"] = in_currency(versions, "deal_value", "valid_from", rates)
     tables["outcomes"] = in_currency(tables["outcomes"], "value", "closed_at", rates)
@@ -126,9 +149,14 @@ def decisions_between(
 def _read(
     session: ReadSession, table: Table, known_at: str, types: Types, until: datetime
 ) -> pa.Table:
-    mine = of_tenant(table) if session.is_postgresql else of_tenant_by_scan(table)
-    query = select(*(table.c[name] for name in types)).where(mine)
+    query = whole(session, table, types)
     return read_table(session, _until(query, table.c[known_at], until), types)
+
+
+def whole(session: ReadSession, table: Table, types: Types) -> "Select[Any]":
+    """Every row of a table, as it lies there."""
+    mine = of_tenant(table) if session.is_postgresql else of_tenant_by_scan(table)
+    return select(*(table.c[name] for name in types)).where(mine)
 
 
 def _until(

@@ -2,8 +2,9 @@
 
 Making it takes a pass over the tenant's history; asking it does not. So every process
 keeps one per tenant and makes a new one when the champion moved, when a rep is unknown
-to it, or when it is older than ``FRESH_FOR``. Leads that are newer than it are read
-from the store when they are asked about.
+to it, or when it is older than ``FRESH_FOR``; the history it was made of is kept too,
+and only what is newer is read. Leads that are newer than it are read from the store
+when they are asked about.
 """
 
 import threading
@@ -27,9 +28,10 @@ from rightrep.clock import Clock
 from rightrep.domain.ids import LeadId, RepId, TenantId
 from rightrep.domain.money import minor_digits
 from rightrep.errors import ModelUnavailable
-from rightrep.store import bulk, models
+from rightrep.store import models
 from rightrep.store.engine import Store
 from rightrep.store.few import read_few
+from rightrep.store.kept import KeptHistory, read_kept
 from rightrep.store.session import ReadSession
 from rightrep.store.tenants import get_tenant
 from serving.usecases.champions import Loaded, load_champion
@@ -260,6 +262,7 @@ class Advisers:
         self._store = store
         self._clock = clock
         self._made: dict[TenantId, Adviser] = {}
+        self._kept: dict[TenantId, KeptHistory] = {}
         self._locks: dict[TenantId, threading.Lock] = {}
         self._guard = threading.Lock()
 
@@ -355,11 +358,18 @@ class Advisers:
         model = loaded.model
         with self._reading(tenant_id, session) as reading:
             currency = get_tenant(reading).currency
-            history = History.of(bulk.read_history(reading))
+            kept = read_kept(reading, self._kept.get(tenant_id), at=at)
+        self._kept[tenant_id] = kept
         origin, contract = model.origin, model.contract
         if origin is None or contract is None:
             raise ModelUnavailable("The champion does not say what it was made by.")
-        known = origin.known(history)
+        known = origin.known(
+            History.of(kept.tables),
+            None
+            if present is None or present.version != loaded.version
+            else present.known,
+            kept.stands_until,
+        )
         log.info("adviser made", tenant=tenant_id, version=loaded.version)
         return Adviser(
             version=loaded.version,

@@ -15,6 +15,7 @@ from features.as_of import (
     instants,
     row_in_force,
 )
+from features.merges import FOREVER
 
 
 def ints(*values: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -99,3 +100,13 @@ def test_a_sum_without_events_is_zero() -> None:
     tally = Tally.of(ints(1), ints(5), [np.array([8.0])])
 
     assert tally.sums(ints(1, 2, -1), ints(4, 9, 9)).tolist() == [[0.0, 0.0, 0.0]]
+
+
+def test_events_are_in_order_of_key_then_time_then_row_whatever_their_size() -> None:
+    rng = np.random.default_rng(4)
+    key = rng.choice(np.array([0, 3, 70_000, 2**40]), size=500)
+    at = rng.choice(np.array([NEVER + 1, -5, 0, 2**33, FOREVER]), size=500)
+
+    log = Log.of(key, at)
+
+    np.testing.assert_array_equal(log.order, np.lexsort((at, key)))
