@@ -6,7 +6,7 @@ from datetime import datetime
 
 from features.standings import Standing
 from rightrep.domain.ids import RepId, TenantId
-from rightrep.domain.rep import Rep
+from rightrep.domain.rep import Rep, RepStatus
 from rightrep.domain.tenant import Tenant
 from rightrep.errors import ModelUnavailable, NotFound
 from rightrep.store.aliases import resolve_rep
@@ -28,7 +28,8 @@ class TeamPage:
     Attributes:
         tenant: Whose.
         at: When it was read.
-        loads: What each holds and may hold, by name.
+        loads: What each holds and may hold, by team and name; those who are paused or
+            left come last.
         rating: How often each wins; None without a model.
         paces: How quick each is, as of this morning.
         window_days: The label window.
@@ -47,6 +48,13 @@ class TeamPage:
     def standings(self) -> Mapping[str, Standing]:
         """Ratings by rep; empty without a model."""
         return {} if self.rating is None else self.rating.standings
+
+    @property
+    def unlike_in_rating(self) -> Sequence[RepId]:
+        """Reps who measurably win more, or less, than their team, the best first."""
+        here = [load.rep_id for load in self.loads if load.rep_id in self.standings]
+        unlike = [rep_id for rep_id in here if self.standings[rep_id].differs]
+        return sorted(unlike, key=lambda rep_id: -(self.standings[rep_id].ratio or 0.0))
 
     @property
     def unlike_in_touch(self) -> Sequence[RepId]:
@@ -131,7 +139,14 @@ def read_team(context: Context, tenant_id: TenantId, *, at: datetime) -> TeamPag
     return TeamPage(
         tenant=tenant,
         at=at,
-        loads=sorted(loads, key=lambda load: (load.team or "", names.rep(load.rep_id))),
+        loads=sorted(
+            loads,
+            key=lambda load: (
+                load.status is not RepStatus.ACTIVE,
+                load.team or "",
+                names.rep(load.rep_id),
+            ),
+        ),
         rating=rating,
         paces=paces,
         window_days=window,

@@ -12,6 +12,7 @@ from rightrep.store.alarms import RaisedAlarm, count_open, list_alarms
 from rightrep.store.customers import get_customers
 from rightrep.store.health import CustomerHealth, count_alarmed, list_alarmed
 from rightrep.store.recycling import Drop
+from rightrep.store.service import service_reps_of
 from rightrep.store.session import ReadSession
 from rightrep.store.tenants import get_tenant
 from serving.usecases.board import PlanView, find_plan, owners_of, view_plan
@@ -33,10 +34,12 @@ class Churning:
     Attributes:
         health: The record.
         name: The customer's name; None where it may not be said or is not known.
+        rep_id: Who looks after the customer; None is nobody.
     """
 
     health: CustomerHealth
     name: str | None
+    rep_id: RepId | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,6 +94,7 @@ def read_stuck(session: ReadSession, *, at: datetime, named: bool) -> Stuck:
     overdue = tasks[:OVERDUE_SHOWN]
     drops = coming[:DROPS_SHOWN]
     alarms = list_alarms(session, limit=ALARMS_SHOWN) if named else None
+    churning = _churning(session, named=named)
     accused = [rep_id for one in alarms or () for rep_id in one.alarm.reps]
     evidence = [lead for one in alarms or () for lead in one.alarm.leads[:LEADS_LINKED]]
     return Stuck(
@@ -104,7 +108,7 @@ def read_stuck(session: ReadSession, *, at: datetime, named: bool) -> Stuck:
         n_overdue=len(tasks),
         alarms=alarms,
         n_alarms=count_open(session) if named else None,
-        churning=_churning(session, named=named),
+        churning=churning,
         n_churning=count_alarmed(session),
         names=read_names(
             session,
@@ -112,6 +116,7 @@ def read_stuck(session: ReadSession, *, at: datetime, named: bool) -> Stuck:
                 *(one.owner for one in drops),
                 *(task.stretch.rep_id for task in overdue),
                 *accused,
+                *(one.rep_id for one in churning if one.rep_id),
                 *owners_of(waiting),
             ],
             leads=[
@@ -135,8 +140,17 @@ def _overdue(
 
 def _churning(session: ReadSession, *, named: bool) -> list[Churning]:
     alarmed = list_alarmed(session, limit=ALARMS_SHOWN)
-    names = {}
-    if named:
-        behind = get_customers(session, [one.customer_id for one in alarmed])
-        names = {customer.customer_id: customer.name for customer in behind}
-    return [Churning(health=one, name=names.get(one.customer_id)) for one in alarmed]
+    customer_ids = [one.customer_id for one in alarmed]
+    served_by = service_reps_of(session, customer_ids)
+    behind = get_customers(session, customer_ids) if named else []
+    names = {customer.customer_id: customer.name for customer in behind}
+    return [
+        Churning(
+            health=one,
+            name=names.get(one.customer_id),
+            rep_id=served.rep_id
+            if (served := served_by.get(one.customer_id))
+            else None,
+        )
+        for one in alarmed
+    ]

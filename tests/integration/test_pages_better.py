@@ -209,7 +209,7 @@ def test_the_model_s_promise_is_shown_as_a_figure_that_lies(served: Served) -> N
 
     assert naive["predicted"] == pytest.approx(0.4)
     assert f"What the model promised +{naive['promised']:.1%}" in shown
-    assert "Two figures that lie do not quote" in shown
+    assert "What not to quote" in shown
 
 
 def test_past_experiments_stay_and_can_be_read(served: Served) -> None:
