@@ -145,7 +145,7 @@ def test_committing_a_plan_is_seen_at_once(served: Served) -> None:
     shown = read(served)
     assert "committed 2 Mar 2026, 12:01" in shown
     assert f"{counts[LineState.COMMITTED]} given" in shown
-    assert f"{counts[LineState.UNASSIGNED]} nobody gets it" in shown
+    assert f"{counts[LineState.UNASSIGNED]} without a rep" in shown
     assert "Nothing was decided yet." not in shown
     assert "Every reason" in shown
 
