@@ -227,6 +227,11 @@ def in_order(pools: Sequence[Pool]) -> list[Pool]:
     return [*sorted(named, key=lambda pool: (pool.position, pool.pool)), *last]
 
 
+def is_own(attribute: str) -> bool:
+    """Whether a condition names one of the tenant's own fields."""
+    return attribute.startswith(OWN)
+
+
 def attributes_asked(pools: Sequence[Pool]) -> list[str]:
     """Lead attributes that some pool's conditions name, ascending."""
     return sorted({attribute for pool in pools for attribute in pool.leads})
@@ -288,7 +293,7 @@ def limited(rep: RepAttributes, pools: Sequence[Pool]) -> RepAttributes:
 
 
 def _value(lead: Lead, name: str) -> Scalar:
-    if name.startswith(OWN):
+    if is_own(name):
         return lead.attributes.attributes.get(name.removeprefix(OWN))
     value: Scalar = getattr(lead.attributes, name)
     return value
@@ -330,7 +335,7 @@ def _listed(given: object, where: str) -> Sequence[Any]:
 
 
 def _require_condition(attribute: str, values: Sequence[Scalar]) -> None:
-    own = attribute.startswith(OWN) and len(attribute) > len(OWN)
+    own = is_own(attribute) and len(attribute) > len(OWN)
     if attribute not in CONDITIONS and not own:
         raise InvalidInput(
             f"A pool cannot ask for {attribute!r}.",

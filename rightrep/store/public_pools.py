@@ -1,16 +1,19 @@
 """Leads without owner: who is in a public pool since when, and who had them before."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Integer,
     Select,
     and_,
     bindparam,
+    false,
     func,
     literal_column,
+    not_,
     or_,
     select,
     true,
@@ -19,13 +22,15 @@ from sqlalchemy import (
 from rightrep.domain.days import day_bounds
 from rightrep.domain.decision import Cause
 from rightrep.domain.ids import LeadId, RepId
-from rightrep.domain.lead import LeadKind
+from rightrep.domain.lead import LeadAttributes, LeadKind, Scalar
 from rightrep.domain.ownership import OwnershipKind
+from rightrep.domain.pools import Pool, is_own
 from rightrep.store.aliases import RecordKind
 from rightrep.store.guard import of_tenant
 from rightrep.store.private_pools import groups_of
 from rightrep.store.schema import (
     decisions,
+    lead_versions,
     leads,
     merges,
     outcomes,
@@ -51,11 +56,49 @@ def free_leads(
         kind: Leads, or work orders, which have an index of their own; None is both.
         after: Ids up to this one are left out.
     """
-    statement = _FREE[kind]
+    yield from _pages(session, _FREE[kind], {}, after, PAGE)
+
+
+def free_leads_in(
+    session: ReadSession,
+    pools: Sequence[Pool],
+    place: int,
+    *,
+    as_of: datetime,
+    after: str = "",
+    page: int = PAGE,
+) -> Iterator[list[LeadId]]:
+    """Open leads without owner that may be in a pool, in the order of their ids.
+
+    What the database can tell by a lead's columns is left out here, so that a page of a
+    small pool does not read the leads of the others; ``domain.pools`` tells the rest,
+    the tenant's own fields.
+
+    Args:
+        session: Where to read.
+        pools: From ``domain.pools.in_order``.
+        place: Index of the pool.
+        as_of: Attributes are those of then.
+        after: Ids up to this one are left out.
+        page: Leads of a page; positive.
+    """
+    mine = _may_be_in(pools, place)
+    statement = _FREE[pools[place].kind].where(*mine)
+    yield from _pages(session, statement, {"as_of": as_of}, after, page)
+
+
+def _pages(
+    session: ReadSession,
+    statement: "Select[Any]",
+    asked: Mapping[str, Any],
+    after: str,
+    page: int,
+) -> Iterator[list[LeadId]]:
     while True:
-        found = session.execute(statement, {"after": after, "limit": PAGE}).all()
+        limits = {"after": after, "limit": page}
+        found = session.execute(statement, {**asked, **limits}).all()
         yield [LeadId(row.lead_id) for row in found]
-        if len(found) < PAGE:
+        if len(found) < page:
             return
         after = found[-1].lead_id
 
@@ -132,6 +175,56 @@ def _free(kind: LeadKind | None) -> "Select[Any]":
     )
 
 
+def _may_be_in(pools: Sequence[Pool], place: int) -> "list[ColumnElement[bool]]":
+    """What a lead's columns have to be for a pool.
+
+    A pool that is asked before takes a lead for sure only if no own field is asked for.
+    """
+    mine = pools[place]
+    columns = {name: one for name, one in mine.leads.items() if not is_own(name)}
+    return [_meets(columns)] + [
+        not_(_meets(pool.leads))
+        for pool in pools[:place]
+        if pool.kind is mine.kind and not any(map(is_own, pool.leads))
+    ]
+
+
+def _meets(conditions: Mapping[str, Sequence[Scalar]]) -> "ColumnElement[bool]":
+    """That columns have these values; never unknown, so that it can be negated."""
+    met: list[ColumnElement[bool]] = [true()]
+    for name, values in conditions.items():
+        column = _known(name)
+        texts = [value for value in values if isinstance(value, str)]
+        given = func.coalesce(column.in_(texts), false())
+        met.append(or_(given, column.is_(None)) if None in values else given)
+    return and_(*met)
+
+
+def _known(name: str) -> "ColumnElement[Any]":
+    """An attribute of a lead as it was known then."""
+    versions = lead_versions.alias()
+    # It names the owner's row, so that SQLite looks only at leads without owner: of
+    # 200,000 leads that is a twentieth.
+    lead_id = func.coalesce(ownership.c.lead_id, leads.c.lead_id)
+    told = (
+        select(versions.c[name])
+        .where(
+            versions.c.tenant_id == leads.c.tenant_id,
+            versions.c.lead_id == lead_id,
+            versions.c.valid_from <= _AS_OF,
+            versions.c.recorded_at <= _AS_OF,
+        )
+        .order_by(versions.c.valid_from.desc(), versions.c.recorded_at.desc())
+        .limit(1)
+        .correlate(leads, ownership)
+        .scalar_subquery()
+    )
+    return (
+        func.coalesce(told, LeadAttributes().stage.value) if name == "stage" else told
+    )
+
+
+_AS_OF = bindparam("as_of", type_=UtcDateTime())
 _FREE = {kind: _free(kind) for kind in (None, *LeadKind)}
 _FORMER = (
     select(

@@ -8,7 +8,7 @@ import numpy as np
 
 from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.lead import Lead
-from rightrep.domain.pools import Pool, place_of
+from rightrep.domain.pools import Pool, attributes_asked, is_own, place_of
 from rightrep.domain.protection import (
     DropReason,
     as_datetime,
@@ -19,12 +19,15 @@ from rightrep.errors import NotAllowed, NotFound
 from rightrep.store import leads, ownership, reps
 from rightrep.store.pools import get_pool, pools_in_force
 from rightrep.store.private_pools import private_leads
-from rightrep.store.public_pools import free_leads
+from rightrep.store.public_pools import free_leads_in
 from rightrep.store.recycling import Drop, drops_until
 from rightrep.store.session import ReadSession
 from rightrep.store.shares import shared_with
 from rightrep.store.tenants import get_tenant
 from serving.usecases.pool_claims import Claimant, LeftOut, look
+
+FEWEST = 100
+"""Leads read at once at least, where pools ask for fields the database cannot tell."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,13 +118,14 @@ def public_leads(
     if asking is not None and not pool.is_open_to(asking.rep):
         raise NotAllowed(f"The pool {name!r} is not open to rep {rep_id}.")
     found: list[Lead] = []
-    for page in free_leads(session, kind=pool.kind, after=after):
+    mine = [one.pool for one in pools].index(name)
+    own = any(map(is_own, attributes_asked(pools)))
+    size = max(limit, FEWEST) if own else limit
+    for page in free_leads_in(session, pools, mine, as_of=at, after=after, page=size):
         known = leads.get_leads(session, page, as_of=at)
         place = place_of(pools, known)
         found += [
-            lead
-            for lead, k in zip(known, place.tolist(), strict=True)
-            if pools[k].pool == name
+            lead for lead, k in zip(known, place.tolist(), strict=True) if k == mine
         ]
         if len(found) >= limit:
             break
