@@ -4,8 +4,9 @@ Costs about a millisecond per row and 100 trees: explain what is shown, not what
 scored.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from features.columns import Column, Float32Array, Side
 from rightrep.errors import InvalidInput
 from training.model import ConversionModel
-from training.words import Language, say
+from training.words import MONEY, Language, say
 
 if TYPE_CHECKING:
     import lightgbm as lgb
@@ -40,6 +41,7 @@ def explain(
     *,
     largest: int = 5,
     language: Language = Language.ENGLISH,
+    currency: str = MONEY,
 ) -> list[list[Contribution]]:
     """The largest contributions to each pair's chance, largest first.
 
@@ -52,12 +54,14 @@ def explain(
         rows: Feature rows of the pairs; float32 (n_rows, n_columns).
         largest: Most contributions per row; positive.
         language: Language of the words.
+        currency: What money is in.
 
     Raises:
         InvalidInput: The model has no contract.
     """
     columns = _columns(model)
-    return _contributions(model.booster, columns, rows, largest, language)
+    say_one = partial(say, language=language, currency=currency)
+    return _contributions(model.booster, columns, rows, largest, say_one)
 
 
 def explain_lead(
@@ -66,6 +70,7 @@ def explain_lead(
     *,
     largest: int = 5,
     language: Language = Language.ENGLISH,
+    currency: str = MONEY,
 ) -> list[list[Contribution]]:
     """The largest contributions to each lead's own chance, and so to its lead score.
 
@@ -74,12 +79,14 @@ def explain_lead(
         leads: Lead columns; float32 (n_leads, n_lead_columns).
         largest: Most contributions per lead; positive.
         language: Language of the words.
+        currency: What money is in.
 
     Raises:
         InvalidInput: The model has no contract.
     """
     columns = [one for one in _columns(model) if one.side is Side.LEAD]
-    return _contributions(model.lead_.booster, columns, leads, largest, language)
+    say_one = partial(say, language=language, currency=currency)
+    return _contributions(model.lead_.booster, columns, leads, largest, say_one)
 
 
 def _columns(model: ConversionModel) -> Sequence[Column]:
@@ -93,15 +100,13 @@ def _contributions(
     columns: Sequence[Column],
     rows: Float32Array,
     largest: int,
-    language: Language,
+    say_one: Callable[[Column, np.float32], str],
 ) -> list[list[Contribution]]:
     added = np.asarray(booster.predict(rows, pred_contrib=True))[:, :-1]
     order = np.argsort(-np.abs(added), axis=1, kind="stable")[:, :largest]
     return [
         [
-            Contribution(
-                columns[k].name, say(columns[k], row[k], language), float(parts[k])
-            )
+            Contribution(columns[k].name, say_one(columns[k], row[k]), float(parts[k]))
             for k in chosen
             if parts[k] != 0.0
         ]

@@ -1,5 +1,6 @@
 """What a column says of one row, in words: in English or in Chinese."""
 
+from dataclasses import replace
 from enum import StrEnum
 
 import numpy as np
@@ -15,18 +16,25 @@ class Language(StrEnum):
     CHINESE = "zh"
 
 
+MONEY = "money"
+"""The unit of columns of money, and its name where no currency is told."""
 _OWN_FIELD = "your own field "
 _WHOLE_FROM = 1_000
 
 
-def say(column: Column, value: np.float32, language: Language) -> str:
-    """A column with its value, such as "deal value: 12,000 money".
+def say(
+    column: Column, value: np.float32, language: Language, currency: str = MONEY
+) -> str:
+    """A column with its value, such as "deal value: 12,000 CNY".
 
     Args:
         column: What the value is of.
         value: As in a feature row; NaN where it is missing.
         language: Language of the words.
+        currency: What money is in: the tenant's ISO 4217 code.
     """
+    if column.unit in (MONEY, f"log {MONEY}"):
+        column = replace(column, unit=column.unit.replace(MONEY, currency))
     if language is Language.CHINESE:
         return _chinese(column, value)
     if np.isnan(value):

@@ -245,14 +245,16 @@ class Adviser:
     ) -> list[Contribution]:
         """The largest contributions to one pair's chance, in the columns' words."""
         row = scores.feature_rows(np.array([lead]), np.array([rep]))
-        return explain(self.model, row, language=language)[0]
+        found = explain(self.model, row, language=language, currency=self.currency)
+        return found[0]
 
     def explain_lead(
         self, scores: Scores, lead: int, language: Language
     ) -> list[Contribution]:
         """The largest contributions to one lead's score, in the columns' words."""
         row = scores.columns.leads[lead : lead + 1]
-        return explain_lead(self.model, row, language=language)[0]
+        found = explain_lead(self.model, row, language=language, currency=self.currency)
+        return found[0]
 
 
 class Advisers:

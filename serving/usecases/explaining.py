@@ -48,7 +48,11 @@ def published_by(session: ReadSession, decision: Decision) -> PublishedModel | N
 
 
 def explain_decision(
-    decision: Decision, published: PublishedModel | None, language: Language
+    decision: Decision,
+    published: PublishedModel | None,
+    *,
+    language: Language,
+    currency: str,
 ) -> Explanation | None:
     """The largest contributions to a decision's chance, in words.
 
@@ -56,6 +60,7 @@ def explain_decision(
         decision: The decision.
         published: ``published_by`` of it.
         language: Language of the words.
+        currency: The tenant's.
 
     Returns:
         None where no model predicted it.
@@ -72,5 +77,7 @@ def explain_decision(
     contract = model.contract
     if contract is None or contract.version != decision.columns_version:
         return Explanation(decision=decision, contributions=(), because=OTHER)
-    found = explain(model, row[None, :], largest=LARGEST, language=language)[0]
+    (found,) = explain(
+        model, row[None, :], largest=LARGEST, language=language, currency=currency
+    )
     return Explanation(decision=decision, contributions=found)

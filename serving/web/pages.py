@@ -116,7 +116,7 @@ def get_lead(lead_id: Key, look: Looking) -> Response:
         story=replace(story, names=look.called(story.names)),
         say=say,
         say_plan=_say_plan(look, plan, say),
-        explanation=_explained(look, story.decisions[:1], story.model),
+        explanation=_explained(look, story.decisions[:1], story.model, say),
     )
 
 
@@ -147,7 +147,7 @@ def get_decision(decision_id: Key, look: Looking) -> Response:
         "decision.html",
         story=story,
         say=say,
-        explanation=_explained(look, [story.decision], story.model),
+        explanation=_explained(look, [story.decision], story.model, say),
     )
 
 
@@ -178,12 +178,17 @@ def _say_plan(look: Look, plan: board.PlanView | None, other: Say) -> Say:
 
 
 def _explained(
-    look: Look, made: Sequence[Decision], published: PublishedModel | None
+    look: Look, made: Sequence[Decision], published: PublishedModel | None, say: Say
 ) -> Explanation | None:
     """What made the chance of a decision, in the page's language; None without one."""
     if not made:
         return None
-    return explain_decision(made[0], published, Language(look.language))
+    return explain_decision(
+        made[0],
+        published,
+        language=Language(look.language),
+        currency=say.tenant.currency,
+    )
 
 
 def _say(look: Look, session: ReadSession) -> Say:

@@ -81,7 +81,7 @@ def test_what_raised_the_chance_is_told_from_the_decisions_own_row(
 ) -> None:
     made = predicted(served, tmp_path)
     model, rows = trained()
-    (parts,) = explain(model, rows.columns[7:8], largest=8)
+    (parts,) = explain(model, rows.columns[7:8], largest=8, currency="CNY")
 
     pages = [read(served, "/leads/L1"), read(served, f"/decisions/{made.decision_id}")]
 
@@ -123,7 +123,9 @@ def test_words_of_the_columns_are_chinese_on_a_chinese_page(
 ) -> None:
     predicted(served, tmp_path)
     model, rows = trained()
-    (parts,) = explain(model, rows.columns[7:8], largest=8, language=Language.CHINESE)
+    (parts,) = explain(
+        model, rows.columns[7:8], largest=8, language=Language.CHINESE, currency="CNY"
+    )
     served.http.cookies.set(COOKIE, "zh")
 
     shown = read(served, "/leads/L1")
