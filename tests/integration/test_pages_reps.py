@@ -166,6 +166,32 @@ def test_who_departs_in_the_first_touch_is_named_with_interval(served: Served) -
     assert f"slower ×{ratio}" in own
 
 
+def test_who_wins_measurably_more_or_less_is_named_first(served: Served) -> None:
+    told = rated(served)
+    firsts = [one["standings"][0] for one in told]  # type: ignore[index]
+    more = [one for one in firsts if one["low"] > 1]
+    less = [one for one in firsts if one["high"] < 1]
+
+    shown = read(served, "/reps").split("A rating of 1.20")[0]
+
+    for found, word in ((more, "more"), (less, "less")):
+        assert (f"measurably {word} often than" in shown) is bool(found)
+        for one in found[:4]:
+            assert f"×{one['ratio']:.2f} {one['low']:.2f}–{one['high']:.2f}" in shown
+    nobody = "Nobody wins measurably more, or less, than the team."
+    assert (nobody in shown) is (not more and not less)
+
+
+def test_reps_who_take_no_leads_come_last(served: Served) -> None:
+    served.add_reps("a", team="red", status="paused")
+    served.add_reps("b", team="red")
+
+    shown = read(served, "/reps")
+
+    assert shown.index("Rep b") < shown.index("Rep a")
+    assert [row["rep"] for row in rows(served)] == ["Rep b", "Rep a"]
+
+
 def test_where_reps_do_not_differ_nobody_is_named(served: Served) -> None:
     paced(served, {"one": 3.0, "two": 3.0}, leads=60)
 

@@ -14,6 +14,7 @@ from tests import board_market as market
 from tests.integration.test_customer_health import look
 from tests.integration.test_pages_board import planned, read, signed_in
 from tests.integration.test_pages_languages import ENGLISH_WORDS
+from tests.integration.test_service_reps import CARE
 from tests.serving_parts import ACME, Served, serve
 
 COMPANY = "上海明达科技有限公司"
@@ -140,7 +141,29 @@ def test_a_customer_about_to_leave_is_listed_until_they_buy(served: Served) -> N
     signed_in(served)
     look(served)
 
-    assert COMPANY in read(served, "/stuck")
+    assert f"{COMPANY} nobody" in read(served, "/stuck")
+
+
+def test_what_is_stuck_comes_before_what_is_not(served: Served) -> None:
+    about_to_drop(served)
+
+    shown = read(served, "/stuck")
+
+    places = [shown.index(words) for words in ("L1 Rep wang", "There is no plan yet.")]
+    assert places == sorted(places)
+
+
+def test_a_customer_about_to_leave_names_who_looks_after_them(served: Served) -> None:
+    served.call("PUT", "/v1/settings/handover", CARE, role=Role.ADMIN)
+    served.add_reps("wang", team="care")
+    served.add_leads("l1", company=COMPANY)
+    won = {"lead": "l1", "result": "won", "closed_at": "2026-03-02T12:00:00+08:00"}
+    served.post("/v1/feedback/outcomes", {"outcomes": [{"event_id": "1", **won}]})
+    served.clock.move(timedelta(days=900))
+    signed_in(served)
+    look(served)
+
+    assert f"{COMPANY} Rep wang" in read(served, "/stuck")
 
 
 def test_an_analyst_sees_what_is_stuck_and_nobody_accused(
