@@ -335,6 +335,10 @@ class WeekSummary:
         leads_received: Leads that came to the rep.
         won: Leads the rep had that were won.
         lost: Likewise, lost.
+        tickets_touched: Work orders among the activities.
+        tickets_received: Work orders that came to the rep.
+        resolved: Work orders the rep had that were resolved.
+        unresolved: Likewise, closed without.
         response: How fast the leads received were touched.
     """
 
@@ -345,13 +349,18 @@ class WeekSummary:
     leads_received: int = 0
     won: int = 0
     lost: int = 0
+    tickets_touched: int = 0
+    tickets_received: int = 0
+    resolved: int = 0
+    unresolved: int = 0
     response: Response
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing happened."""
-        happened = self.leads_received + self.won + self.lost
-        return not happened and not self.activities
+        received = self.leads_received + self.tickets_received
+        closed = self.won + self.lost + self.resolved + self.unresolved
+        return not (received or closed or self.activities)
 
 
 def _counting(word: object) -> DueCounting:

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import bindparam, distinct, func, select
+from sqlalchemy import Column, ColumnElement, bindparam, case, distinct, func, select
 
 from rightrep.domain.ids import RepId
 from rightrep.domain.ownership import OwnershipKind
 from rightrep.store.followup import NOT_FOLLOWED_UP
 from rightrep.store.guard import of_tenant
+from rightrep.store.kinds import TICKETS
 from rightrep.store.rows import insert_new
 from rightrep.store.schema import activities, outcomes, ownership, ownership_events
 from rightrep.store.schema_followup import told_weeks
@@ -27,12 +28,17 @@ class Doings:
         activities: How many of each kind.
         leads_touched: Leads among these.
         leads_received: Times a lead came to the rep.
-        closed: Leads the rep has that were won and lost, by result.
+        tickets_touched: Work orders among these.
+        tickets_received: Times a work order came to the rep.
+        closed: What the rep has that was closed, by result: leads won and lost, work
+            orders resolved and unresolved.
     """
 
     activities: dict[str, int] = field(default_factory=dict)
     leads_touched: int = 0
     leads_received: int = 0
+    tickets_touched: int = 0
+    tickets_received: int = 0
     closed: dict[str, int] = field(default_factory=dict)
 
 
@@ -53,9 +59,11 @@ def doings(
         for row in session.execute(_ACTIVITIES, asked):
             found[row.rep_id].activities[row.kind] = row.n
         for row in session.execute(_TOUCHED, asked):
-            found[row.rep_id].leads_touched = row.n
+            found[row.rep_id].leads_touched = row.n - row.tickets
+            found[row.rep_id].tickets_touched = row.tickets
         for row in session.execute(_RECEIVED, asked):
-            found[row.owner].leads_received = row.n
+            found[row.owner].leads_received = row.n - row.tickets
+            found[row.owner].tickets_received = row.tickets
         for row in session.execute(_CLOSED, asked):
             found[row.owner].closed[row.result] = row.n
     return found
@@ -76,6 +84,11 @@ def is_week_told(session: ReadSession, week: date) -> bool:
     return session.execute(_TOLD, {"of": week}).first() is not None
 
 
+def _ticket(lead_id: "Column[str]") -> "ColumnElement[str | None]":
+    """The id of a work order; null of a lead."""
+    return case((lead_id.in_(TICKETS), lead_id))
+
+
 _SINCE = bindparam("since", type_=UtcDateTime())
 _UNTIL = bindparam("until", type_=UtcDateTime())
 _DONE = (
@@ -91,12 +104,20 @@ _ACTIVITIES = (
     .group_by(activities.c.rep_id, activities.c.kind)
 )
 _TOUCHED = (
-    select(activities.c.rep_id, func.count(distinct(activities.c.lead_id)).label("n"))
+    select(
+        activities.c.rep_id,
+        func.count(distinct(activities.c.lead_id)).label("n"),
+        func.count(distinct(_ticket(activities.c.lead_id))).label("tickets"),
+    )
     .where(*_DONE)
     .group_by(activities.c.rep_id)
 )
 _RECEIVED = (
-    select(ownership_events.c.owner, func.count().label("n"))
+    select(
+        ownership_events.c.owner,
+        func.count().label("n"),
+        func.count(_ticket(ownership_events.c.lead_id)).label("tickets"),
+    )
     .where(
         of_tenant(ownership_events),
         ownership_events.c.owner.in_(any_of("reps")),

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from rightrep.domain.days import local_day
-from rightrep.domain.followup import Response
+from rightrep.domain.followup import Response, WeekSummary
 from rightrep.domain.ids import RepId
 from rightrep.errors import InvalidInput
 from rightrep.store.aliases import resolve_rep
@@ -88,8 +88,19 @@ def week(
         typer.echo(
             f"{one.rep_id} week of {one.week}: {did or 'nothing'}; "
             f"{one.leads_touched} leads touched, {one.leads_received} received, "
-            f"{one.won} won, {one.lost} lost; {_in_words(one.response)}"
+            f"{one.won} won, {one.lost} lost; {_tickets(one)}"
+            f"{_in_words(one.response)}"
         )
+
+
+def _tickets(one: WeekSummary) -> str:
+    """What became of work orders, where there were any."""
+    if not (one.tickets_received or one.resolved or one.unresolved):
+        return ""
+    return (
+        f"{one.tickets_received} work orders received, {one.resolved} resolved, "
+        f"{one.unresolved} unresolved; "
+    )
 
 
 def _day(session: ReadSession, day: datetime | None, at: datetime) -> date:

@@ -136,6 +136,10 @@ class WeekOut(BaseModel):
     leads_received: int
     won: int
     lost: int
+    tickets_touched: int = Field(description="Work orders among the activities.")
+    tickets_received: int
+    resolved: int = Field(description="Work orders that are done.")
+    unresolved: int = Field(description="Work orders that were closed without.")
     response: ResponseOut = Field(description="To the leads received.")
 
     @classmethod
@@ -149,6 +153,10 @@ class WeekOut(BaseModel):
             leads_received=found.leads_received,
             won=found.won,
             lost=found.lost,
+            tickets_touched=found.tickets_touched,
+            tickets_received=found.tickets_received,
+            resolved=found.resolved,
+            unresolved=found.unresolved,
             response=ResponseOut.of(found.response),
         )
 

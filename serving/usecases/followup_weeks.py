@@ -44,6 +44,10 @@ def week_summaries(
             leads_received=did.leads_received,
             won=did.closed.get(Result.WON.value, 0),
             lost=did.closed.get(Result.LOST.value, 0),
+            tickets_touched=did.tickets_touched,
+            tickets_received=did.tickets_received,
+            resolved=did.closed.get(Result.RESOLVED.value, 0),
+            unresolved=did.closed.get(Result.UNRESOLVED.value, 0),
             response=response_of(opened[rep_id], at),
         )
         for rep_id, did in found.items()
@@ -86,6 +90,10 @@ def _event(one: WeekSummary, at: datetime) -> Event:
             "leads_received": one.leads_received,
             "won": one.won,
             "lost": one.lost,
+            "tickets_touched": one.tickets_touched,
+            "tickets_received": one.tickets_received,
+            "resolved": one.resolved,
+            "unresolved": one.unresolved,
             "n_tasks": one.response.n_tasks,
             "n_touched": one.response.n_touched,
             "n_judged": one.response.n_judged,

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from rightrep.domain.activity import ActivityKind
 from rightrep.domain.followup import TaskState
 from rightrep.domain.ids import LeadId, RepId
+from rightrep.domain.lead import LeadKind
 from rightrep.domain.outcome import Outcome, Result
 from rightrep.domain.rep import Leave, RepAttributes, Shift
 from rightrep.errors import InvalidInput
@@ -71,9 +72,9 @@ def to_do(shop: Sales, *whose: RepId) -> list[LeadId]:
     return [task.stretch.lead_id for task in found]
 
 
-def close(shop: Sales, lead: LeadId) -> None:
+def close(shop: Sales, lead: LeadId, result: Result = Result.LOST) -> None:
     outcome = Outcome(
-        event_id=f"{lead} lost", lead_id=lead, decision_id=None, result=Result.LOST,
+        event_id=f"{lead} {result}", lead_id=lead, decision_id=None, result=result,
         closed_at=shop.now, recorded_at=shop.now,
     )  # fmt: skip
     with shop.write() as session:
@@ -395,3 +396,21 @@ def test_a_week_is_told_once_after_it_ended_and_the_idle_are_left_out(
     with shop.read() as session:
         (present,) = week_summaries(session, [rep], shop.now.date(), at=shop.now)
     assert present.is_empty
+
+
+def test_a_week_counts_work_orders_apart_from_leads(shop: Sales) -> None:
+    (lead,), (rep,) = shop.add_leads(1), shop.add_reps(1)
+    done, left = shop.add_leads(2, LeadKind.TICKET)
+    for one in (lead, done, left):
+        shop.assign(one, rep)
+        shop.follow_up(one, rep)
+    close(shop, lead)
+    close(shop, done, Result.RESOLVED)
+    close(shop, left, Result.UNRESOLVED)
+
+    with shop.read() as session:
+        (week,) = week_summaries(session, [rep], shop.now.date(), at=shop.now)
+
+    assert (week.leads_touched, week.leads_received) == (1, 1)
+    assert (week.tickets_touched, week.tickets_received) == (2, 2)
+    assert (week.won, week.lost, week.resolved, week.unresolved) == (0, 1, 1, 1)
