@@ -1,18 +1,21 @@
 """One of several processes that want the same leads and reps; see test_store_races.
 
-python -m tests.contract.store_racer URL SEED HOLDING INTAKE MODE
+    python -m tests.contract.store_racer URL SEED HOLDING INTAKE MODE
+
+It makes random moves; at the end it offers every lead to every rep once, so that no
+slot stays open by luck, and every full rep has refused somebody.
 """
 
 import json
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from rightrep.domain.decision import Decision
 from rightrep.domain.ids import LeadId, RepId
-from rightrep.domain.lottery import lottery_draw
 from rightrep.domain.ownership import OwnershipKind
 from rightrep.domain.slots import ArmKey, SlotPart, SlotSplit
 from rightrep.errors import AlreadyOwned, CapacityReached, Conflict
@@ -25,17 +28,18 @@ from tests.store_records import ACME, TODAY, at, decision
 
 STEPS = 40
 
+ARMS = ("control", "treatment")
+SHARE = 0.4
+"""Share of each arm that races; what is left is a third's, who takes nothing, so that
+no rep is full before an arm is."""
 SPLIT = SlotSplit(
-    tuple(SlotPart(0.5, (ArmKey("spring", arm),)) for arm in ("control", "treatment")),
+    (
+        *(SlotPart(SHARE, (ArmKey("spring", arm),)) for arm in ARMS),
+        SlotPart(1 - 2 * SHARE, (ArmKey("holdout", "control"),)),
+    ),
     "salt",
 )
 """How slots are shared in the mode of arms."""
-
-
-def by_arm(made: Decision) -> Decision:
-    """The decision as the arm of its lead makes it."""
-    even = lottery_draw(made.lead_id, "spring") < 0.5
-    return replace(made, experiment="spring", arm="control" if even else "treatment")
 
 
 class Racer:
@@ -50,13 +54,16 @@ class Racer:
         self.split = split
         self.done: Counter[str] = Counter()
         with self.store.read(ACME) as session:
-            self.leads = open_leads(session, as_of=at(0))["lead_id"].to_pylist()
+            self.leads = sorted(open_leads(session, as_of=at(0))["lead_id"].to_pylist())
             self.reps = [rep.rep_id for rep in list_reps(session, as_of=at(0))]
 
     def decision(self, lead_id: LeadId, rep_id: RepId) -> Decision:
-        """A decision, by the lead's arm where slots are shared."""
+        """A decision, by the lead's arm where slots are shared: every other lead's."""
         made = decision(lead_id, rep_id)
-        return made if self.split is None else by_arm(made)
+        if self.split is None:
+            return made
+        arm = ARMS[self.leads.index(lead_id) % len(ARMS)]
+        return replace(made, experiment="spring", arm=arm)
 
     def take(self) -> None:
         """One lead for the first of three reps who has a slot."""
@@ -84,10 +91,20 @@ class Racer:
     def plan(self) -> None:
         """Ten leads at once, in no order."""
         some = [LeadId(str(x)) for x in self.rng.permutation(self.leads)[:10]]
-        made = [
-            self.decision(lead_id, RepId(str(self.rng.choice(self.reps))))
-            for lead_id in some
-        ]
+        self.commit(
+            [
+                self.decision(lead_id, RepId(str(self.rng.choice(self.reps))))
+                for lead_id in some
+            ]
+        )
+
+    def offer_everything(self) -> None:
+        """Every lead to every rep, in no order of reps."""
+        for rep in self.rng.permutation(self.reps):
+            self.commit([self.decision(x, RepId(str(rep))) for x in self.leads])
+
+    def commit(self, made: Sequence[Decision]) -> None:
+        """What can be carried out of a plan."""
         with self.store.write(ACME) as session:
             returned = take_leads(
                 session,
@@ -98,14 +115,17 @@ class Racer:
             )
         self.done["taken"] += len(made) - len(returned)
         self.done["returned"] += len(returned)
+        for one in returned:
+            if isinstance(one.why, CapacityReached):
+                self.done[one.why.limit] += 1
 
     def give_back(self) -> None:
-        """A lead that somebody has goes back, or to another rep."""
-        lead_id = LeadId(str(self.rng.choice(self.leads)))
+        """A lead that somebody has goes back."""
         with self.store.read(ACME) as session:
-            owners = get_owners(session, [lead_id])
-        if lead_id not in owners:
+            owners = get_owners(session, self.leads)
+        if not owners:
             return
+        lead_id = LeadId(str(self.rng.choice(sorted(owners))))
         kinds = (OwnershipKind.DECLINED, OwnershipKind.DROPPED, OwnershipKind.CLOSED)
         kind = kinds[self.rng.integers(3)]
         try:
@@ -134,6 +154,9 @@ def main(url: str, seed: str, holding: str, intake: str, mode: str) -> None:
         moves += [racer.give_back, racer.give_back]
     for _ in range(STEPS):
         moves[racer.rng.integers(len(moves))]()
+    racer.offer_everything()
+    if mode == "back and forth":
+        racer.give_back()
     racer.store.close()
     sys.stdout.write(json.dumps(racer.done))
 

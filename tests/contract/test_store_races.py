@@ -17,6 +17,7 @@ from rightrep.store.projection import rebuild_projection
 from rightrep.store.reps import roster, taken_since
 from rightrep.store.schema import decisions, ownership, ownership_events
 from rightrep.store.session import ReadSession
+from tests.contract.store_racer import ARMS, SHARE
 from tests.contract.test_ops_experiments import SPRING
 from tests.contract.test_store_ownership import projection
 from tests.store_records import ACME, TODAY, add_leads, add_reps, add_tenant, at
@@ -89,7 +90,7 @@ def test_capacity_and_single_ownership_hold_between_processes(
         assert projection(session) == written
     assert done["returned"] > 0
     if mode == "take":
-        # Every slot was wanted by more than one process.
+        # Every slot was wanted by every process.
         assert sum(held.values()) == done["taken"] == 8 * INTAKE
         assert done["intake"] > 0
     else:
@@ -118,10 +119,12 @@ def test_no_arm_goes_over_its_slots_between_processes(
         for arm, by_rep in gave.items()
         for (rep, _), given in by_rep.items()
     }
-    # Every slot was wanted by more than one process, and odd ones there are none.
-    assert set(counted.values()) == {INTAKE // 2}
-    assert len(counted) == 2 * 8
+    # Every slot of an arm was wanted by every process, and no rep was full: it was the
+    # arms' slots that kept the others out.
+    assert set(counted.values()) == {INTAKE * SHARE}
+    assert len(counted) == len(ARMS) * 8
     assert done["arm"] > 0
+    assert done["intake"] == done["holding"] == 0
 
 
 def test_ten_a_month_are_ten_whoever_gives_them_on_whichever_day(
