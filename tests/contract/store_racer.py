@@ -2,8 +2,10 @@
 
     python -m tests.contract.store_racer URL SEED HOLDING INTAKE MODE
 
-It makes random moves; at the end it offers every lead to every rep once, so that no
-slot stays open by luck, and every full rep has refused somebody.
+All begin when they are told to, with the same reps in the same order, each with leads
+of its own: they meet at every one of them. Random moves follow; at the end everybody
+offers every lead to every rep once, so that no slot stays open by luck, and every full
+rep has refused somebody.
 """
 
 import json
@@ -26,6 +28,7 @@ from rightrep.store.ownership import get_owners, release_lead
 from rightrep.store.reps import list_reps
 from tests.store_records import ACME, TODAY, at, decision
 
+PROCESSES = 3
 STEPS = 40
 
 ARMS = ("control", "treatment")
@@ -55,7 +58,7 @@ class Racer:
         self.done: Counter[str] = Counter()
         with self.store.read(ACME) as session:
             self.leads = sorted(open_leads(session, as_of=at(0))["lead_id"].to_pylist())
-            self.reps = [rep.rep_id for rep in list_reps(session, as_of=at(0))]
+            self.reps = sorted(rep.rep_id for rep in list_reps(session, as_of=at(0)))
 
     def decision(self, lead_id: LeadId, rep_id: RepId) -> Decision:
         """A decision, by the lead's arm where slots are shared: every other lead's."""
@@ -97,6 +100,15 @@ class Racer:
                 for lead_id in some
             ]
         )
+
+    def rush(self, seed: int) -> None:
+        """All leads of our own to each of half the reps, as the others do with theirs.
+
+        Whoever counts before the rep is locked counts what the others have not given.
+        """
+        mine = self.leads[seed::PROCESSES]
+        for rep_id in self.reps[: len(self.reps) // 2]:
+            self.commit([self.decision(lead_id, rep_id) for lead_id in mine])
 
     def offer_everything(self) -> None:
         """Every lead to every rep, in no order of reps."""
@@ -146,19 +158,22 @@ class Racer:
 
 
 def main(url: str, seed: str, holding: str, intake: str, mode: str) -> None:
-    """Race, then say how often what happened."""
+    """Race when told to, then say how often what happened."""
     split = SPLIT if mode == "arms" else None
     racer = Racer(url, int(seed), Limits(int(holding), int(intake)), split)
     moves = [racer.take, racer.plan]
     if mode == "back and forth":
         moves += [racer.give_back, racer.give_back]
+    print("ready", flush=True)
+    sys.stdin.readline()
+    racer.rush(int(seed))
     for _ in range(STEPS):
         moves[racer.rng.integers(len(moves))]()
     racer.offer_everything()
     if mode == "back and forth":
         racer.give_back()
     racer.store.close()
-    sys.stdout.write(json.dumps(racer.done))
+    print(json.dumps(racer.done))
 
 
 if __name__ == "__main__":

@@ -17,12 +17,11 @@ from rightrep.store.projection import rebuild_projection
 from rightrep.store.reps import roster, taken_since
 from rightrep.store.schema import decisions, ownership, ownership_events
 from rightrep.store.session import ReadSession
-from tests.contract.store_racer import ARMS, SHARE
+from tests.contract.store_racer import ARMS, PROCESSES, SHARE
 from tests.contract.test_ops_experiments import SPRING
 from tests.contract.test_store_ownership import projection
 from tests.store_records import ACME, TODAY, add_leads, add_reps, add_tenant, at
 
-PROCESSES = 3
 HOLDING, INTAKE = 12, 10
 
 
@@ -32,11 +31,19 @@ def race(url: str, mode: str) -> Counter[str]:
     racers = [
         subprocess.Popen(
             [*command, str(seed), str(HOLDING), str(INTAKE), mode],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
         for seed in range(PROCESSES)
     ]
+    for racer in racers:
+        assert racer.stdout is not None
+        racer.stdout.readline()
+    for racer in racers:
+        assert racer.stdin is not None
+        racer.stdin.write(b"go\n")
+        racer.stdin.flush()
     done: Counter[str] = Counter()
     for racer in racers:
         said, error = racer.communicate(timeout=300)
