@@ -22,7 +22,11 @@ IntArray = NDArray[np.int64]
 
 
 def split_slots(
-    slots: IntArray, shares: Sequence[float], keys: Sequence[str], *, salt: str
+    slots: IntArray,
+    shares: Sequence[float] | IntArray,
+    keys: Sequence[str],
+    *,
+    salt: str,
 ) -> IntArray:
     """Each rep's slots shared out, odd ones by lot.
 
@@ -31,15 +35,17 @@ def split_slots(
 
     Args:
         slots: Slots of each rep; int64 (n_reps,), at least 0.
-        shares: Share of each part; n_parts positive numbers.
+        shares: Share of each part; n_parts numbers of which one is positive, or as
+            many for each rep, (n_reps, n_parts).
         keys: What the lot is drawn for: the rep and the local day; n_reps entries.
         salt: The experiment's salt.
 
     Returns:
         int64 (n_reps, n_parts); each row adds up to the rep's slots.
     """
-    part = np.array(shares)
-    ends = slots[:, None] * np.cumsum(part / part.sum())[None, :]
+    part = np.atleast_2d(np.asarray(shares, dtype=np.float64))
+    upto_part = np.cumsum(part / part.sum(axis=1, keepdims=True), axis=1)
+    ends = slots[:, None] * upto_part
     ends[:, -1] = slots
     lot = np.array([lottery_draw(key, f"{salt}\x00slots") for key in keys])
     upto = np.floor(ends + lot[:, None]).astype(np.int64)

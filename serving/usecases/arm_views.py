@@ -20,7 +20,7 @@ from rightrep.domain.presence import month_so_far
 from rightrep.domain.roster import UNLIMITED, micros
 from rightrep.domain.routing import Routing, routing_of_arm
 from rightrep.domain.rule_sets import ByPolicy, Routed, Sticky
-from rightrep.domain.slots import ArmKey
+from rightrep.domain.slots import ArmKey, split_slots
 from rightrep.store.arm_slots import (
     ArmRep,
     given_by_arms,
@@ -51,6 +51,7 @@ class Arming:
         days: Leads each such arm gave on each day of the month so far, where its policy
             asks; int64 (n_reps, n_days).
         fair: What is fair in each such arm, where fairness is asked for.
+        wanting: Leads of each such arm that each rep could take; int64 (n_reps,).
     """
 
     drawn: Drawn
@@ -59,6 +60,7 @@ class Arming:
     reps: Mapping[ArmKey, Mapping[RepId, ArmRep]]
     days: Mapping[ArmKey, IntArray] = field(default_factory=dict)
     fair: Mapping[ArmKey, FairTerms] = field(default_factory=dict)
+    wanting: Mapping[ArmKey, IntArray] = field(default_factory=dict)
 
     @property
     def arms(self) -> list[tuple[int, Experiment, Arm]]:
@@ -107,6 +109,10 @@ def read_arming(
         reps={key: read_arm_reps(session, key) for key in keys},
         days=_days(session, situation, asking),
         fair=_fair(session, situation, drawn, keys) if is_batch else {},
+        wanting={
+            in_force.keys[place]: situation.eligible[drawn.place == place].sum(axis=0)
+            for place, *_ in found.arms
+        },
     )
 
 
@@ -223,11 +229,22 @@ def _share(
 def _part(
     arming: Arming, situation: Situation, key: ArmKey, slots: IntArray
 ) -> IntArray:
-    """The arm's part of slots that are open to all arms together; int64 (n_reps,)."""
+    """The arm's part of slots that are open to all arms together; int64 (n_reps,).
+
+    A batch may have leads of several arms that take turns in time: each has so many of
+    a rep's slots as there are leads of it that the rep could take.
+    """
     split = arming.drawn.in_force.split
-    today = local_day(situation.at, situation.tenant.time_zone)
-    left = split.left(slots, arming.given, situation.rep_ids, today)
-    return np.asarray(left[:, split.part_of(key) or 0])
+    reps, today = situation.rep_ids, local_day(situation.at, situation.tenant.time_zone)
+    part = split.part_of(key) or 0
+    left = split.left(slots, arming.given, reps, today)[:, part]
+    here = [arm for arm in split.parts[part].arms if arm in arming.wanting]
+    if len(here) < 2:
+        return np.asarray(left)
+    wanting = np.column_stack([arming.wanting[arm] for arm in here])
+    wanting[wanting.sum(axis=1) == 0] = 1
+    lots = [f"{rep} {today.isoformat()} turns" for rep in reps]
+    return split_slots(left, wanting, lots, salt=split.salt)[:, here.index(key)]
 
 
 def _waited(
@@ -290,9 +307,12 @@ def _fair(
     drawn: Drawn,
     arms: Mapping[ArmKey, Arm],
 ) -> dict[ArmKey, FairTerms]:
-    """Fairness rules of each arm, with its own counts and its part of the floors."""
+    """Fairness rules of each arm, with its own counts and its share of the floors.
+
+    Arms that take turns in time owe their shares too: each counts its own leads alone.
+    """
     today = local_day(situation.at, situation.tenant.time_zone)
-    split = drawn.in_force.split
+    split = drawn.in_force.by_share
     found = {}
     for key, arm in arms.items():
         terms = read_terms(

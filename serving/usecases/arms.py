@@ -6,7 +6,7 @@ manager, a pool) are no units, nor are work orders: no policy chooses among reps
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -76,27 +76,29 @@ class InForce:
         return [ArmKey(one.experiment, arm.arm) for one, arm in self.arms]
 
     @cached_property
+    def by_share(self) -> SlotSplit:
+        """Each arm's share of what there is for all together."""
+        held = self.holdout
+        rest = 1.0 if held is None else _others(held).share
+        parts = tuple(
+            SlotPart(arm.share if of is held else rest * arm.share, (key,))
+            for (of, arm), key in zip(self.arms, self.keys, strict=True)
+        )
+        return SlotSplit(parts, self.arms[-1][0].salt)
+
+    @cached_property
     def split(self) -> SlotSplit:
         """How every rep's slots are shared between these arms.
 
         Arms that take turns in time have the slots of their time together.
         """
-        kept = 0 if self.holdout is None else 1
-        rest = 1.0 - sum(arm.share for _, arm in self.arms[:kept])
-        parts = [
-            SlotPart(arm.share, (key,))
-            for (_, arm), key in zip(self.arms[:kept], self.keys, strict=False)
-        ]
-        one, others = self.experiment, self.keys[kept:]
-        if one is None or one.unit_kind is not UnitKind.LEAD:
-            parts.append(SlotPart(rest, tuple(others)))
-        else:
-            parts += [
-                SlotPart(rest * arm.share, (key,))
-                for arm, key in zip(one.arms, others, strict=True)
-            ]
-        salt = self.arms[-1][0].salt
-        return SlotSplit(tuple(parts), salt)
+        one, each = self.experiment, self.by_share
+        if one is None or one.unit_kind is UnitKind.LEAD:
+            return each
+        kept = each.parts[: -len(one.arms)]
+        turns = tuple(self.keys[len(kept) :])
+        rest = 1.0 - sum(part.share for part in kept)
+        return replace(each, parts=(*kept, SlotPart(rest, turns)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -130,11 +130,8 @@ def test_a_dry_run_draws_and_logs_nothing(served: Served) -> None:
     run(served)
     [lead] = leads(served, 1)
 
-    told = (
-        served.next(lead).json()
-        if False
-        else served.post("/v1/assignments/next", {"lead": lead, "dry_run": True}).json()
-    )
+    asked = {"lead": lead, "dry_run": True}
+    told = served.post("/v1/assignments/next", asked).json()
 
     assert (told["experiment"], told["arm"]) == ("spring", arm_by_hash(lead))
     assert units(served) == {}
@@ -188,8 +185,9 @@ def test_a_lead_that_nobody_can_take_is_a_unit_all_the_same(served: Served) -> N
 def test_slots_are_shared_and_no_arm_uses_the_others(served: Served) -> None:
     run(served)
     limit(served, intake_per_day=5)
+    ids = leads_in(served, "control", 12) + leads_in(served, "treatment", 12)
 
-    for lead in leads(served, 60):
+    for lead in np.random.default_rng(1).permutation(ids).tolist():
         served.next(lead)
 
     by_rep: dict[str, dict[str | None, int]] = defaultdict(dict)
@@ -197,7 +195,7 @@ def test_slots_are_shared_and_no_arm_uses_the_others(served: Served) -> None:
         by_rep[rep][arm] = count
     assert all(sum(arms.values()) == 5 for arms in by_rep.values())
     assert all(sorted(arms.values()) == [2, 3] for arms in by_rep.values())
-    assert len(units(served)) == 60
+    assert set(units(served)) == set(ids)
     spare = served.add_leads("late")[0]
     told = served.next(spare).json()
     assert {one["code"] for one in told["excluded"]} == {"intake_limit"}
@@ -217,9 +215,9 @@ def test_an_arm_without_slots_leaves_the_others_open(served: Served) -> None:
 def test_a_batch_is_shared_out_by_arms(served: Served) -> None:
     run(served)
     limit(served, intake_per_day=6)
-    ids = leads(served, 40)
+    ids = leads_in(served, "control", 12) + leads_in(served, "treatment", 12)
 
-    made = plan(served)
+    made = plan(served, leads=ids)
 
     assert made["policy"] == "arms"
     lines = {line["lead_id"]: line for line in made["lines"]}

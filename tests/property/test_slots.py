@@ -46,6 +46,31 @@ def test_slots_are_shared_out_whole_and_none_is_lost(
     assert (split <= np.ceil(exact + 1e-9)).all()
 
 
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 30), st.integers(0, 50), st.integers(0, 50)).filter(
+            lambda rep: rep[1] + rep[2] > 0
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+    st.text(max_size=6),
+)
+def test_each_rep_may_have_shares_of_their_own(
+    reps: list[tuple[int, int, int]], salt: str
+) -> None:
+    slots, shares = np.array(reps)[:, 0], np.array(reps)[:, 1:]
+    keys = [f"rep {k}" for k in range(len(reps))]
+    split = split_slots(slots, shares, keys, salt=salt)
+    alone = [
+        split_slots(slots[[k]], shares[k].tolist(), [key], salt=salt)[0].tolist()
+        for k, key in enumerate(keys)
+    ]
+    assert split.tolist() == alone
+    assert (split.sum(axis=1) == slots).all()
+    assert (split[shares == 0] == 0).all()
+
+
 def test_an_odd_slot_goes_to_each_arm_as_often_as_its_share() -> None:
     keys = [f"Wang {day}" for day in range(8_000)]
     split = split_slots(np.full(8_000, 1), (0.3, 0.7), keys, salt="odd")
