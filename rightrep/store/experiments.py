@@ -172,6 +172,18 @@ def arms_of_leads(
     return {lead: found[lead] for lead in lead_ids if lead in found}
 
 
+def drawn_after(
+    session: ReadSession, name: str, lead_ids: Sequence[LeadId], at: datetime
+) -> dict[LeadId, str]:
+    """The arm of each of these leads that was drawn later than an instant, by lead."""
+    later = _DRAWN.where(experiment_units.c.logged_at > at)
+    return {
+        LeadId(row.unit): row.arm
+        for batch in batches(lead_ids)
+        for row in session.execute(later, {"name": name, "units": list(batch)})
+    }
+
+
 def read_units(session: ReadSession, name: str) -> pa.Table:
     """The log of one experiment as a table of ``UNITS``, in the order of its units."""
     query = (
@@ -200,6 +212,11 @@ _EVERY = (
 )
 _RUNNING = _EVERY.where(*_BEING["running"])
 _ONE = _EVERY.where(experiments.c.experiment == bindparam("name"))
+_DRAWN = select(experiment_units.c.unit, experiment_units.c.arm).where(
+    of_tenant(experiment_units),
+    experiment_units.c.experiment == bindparam("name"),
+    experiment_units.c.unit.in_(any_of("units")),
+)
 _ARMS = select(arms).where(of_tenant(arms)).order_by(arms.c.arm)
 
 
@@ -236,13 +253,8 @@ def _arms(session: ReadSession) -> dict[str, list[Arm]]:
 
 
 def _logged(session: ReadSession, name: str, units: Sequence[str]) -> dict[str, str]:
-    query = select(experiment_units.c.unit, experiment_units.c.arm).where(
-        of_tenant(experiment_units),
-        experiment_units.c.experiment == name,
-        experiment_units.c.unit.in_(any_of("units")),
-    )
     return {
         row.unit: row.arm
         for batch in batches(units)
-        for row in session.execute(query, {"units": list(batch)})
+        for row in session.execute(_DRAWN, {"name": name, "units": list(batch)})
     }

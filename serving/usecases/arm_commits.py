@@ -1,23 +1,40 @@
 """Plans of arms when they are acted on: leads in their arms, lots as drawn."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
 
 from rightrep.domain.decision import Decision
 from rightrep.domain.eligibility import CodeArray, Exclusion
-from rightrep.domain.experiment import LOT
+from rightrep.domain.experiment import AS_RULED, LOT
 from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.plan import StoredPlan
+from rightrep.domain.slots import ArmKey
 from rightrep.store.arm_slots import arm_of
 from rightrep.store.exclusions import get_rosters, unpacked
-from rightrep.store.experiments import arms_of_leads
+from rightrep.store.experiments import arms_of_leads, drawn_after
 from rightrep.store.session import ReadSession
+from serving.usecases.arms import InForce
 
 
-def in_other_arms(session: ReadSession, made: Sequence[Decision]) -> set[LeadId]:
-    """Leads that are logged in another arm than the one that would have them."""
+def in_other_arms(
+    session: ReadSession,
+    made: Sequence[Decision],
+    in_force: InForce,
+    *,
+    since: datetime,
+) -> set[LeadId]:
+    """Leads that are logged in another arm than the one that would have them.
+
+    Args:
+        session: Where to read.
+        made: The decisions of a plan.
+        in_force: What decides about arms now.
+        since: When the plan was made: a lead that was drawn later for an arm with a
+            policy of its own is not given by a plan that knew nothing of it.
+    """
     found = set()
     for name in {one.experiment for one in made if one.experiment is not None}:
         mine = [one for one in made if one.experiment == name]
@@ -25,6 +42,15 @@ def in_other_arms(session: ReadSession, made: Sequence[Decision]) -> set[LeadId]
         found |= {
             one.lead_id for one in mine if logged.get(one.lead_id, one.arm) != one.arm
         }
+    own = {
+        key
+        for (_, arm), key in zip(in_force.arms, in_force.keys, strict=True)
+        if arm.policy != AS_RULED
+    }
+    for name in {key.experiment for key in own}:
+        others = [one.lead_id for one in made if one.experiment != name]
+        later = drawn_after(session, name, others, since)
+        found |= {lead for lead, arm in later.items() if ArmKey(name, arm) in own}
     return found
 
 

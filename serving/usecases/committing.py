@@ -143,7 +143,9 @@ def _carry_out(
     their arms, within the slots that these still have.
     """
     in_force = arms_in_force(session)
-    elsewhere = set() if in_force is None else in_other_arms(session, made)
+    elsewhere = set()
+    if in_force is not None:
+        elsewhere = in_other_arms(session, made, in_force, since=header.as_of)
     situation = read_situation(session, [d.lead_id for d in made], at=at)
     if made[0].rule_set is not None:
         version = made[0].rule_set

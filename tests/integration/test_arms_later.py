@@ -1,16 +1,19 @@
 """Arms as time goes on: leads taken back, floors owed, models replaced, stops."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from experiments.bucketing import arms_of_units, team_day
 from features.columns import Side
+from rightrep.domain.experiment import Experiment, UnitKind
 from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.pools import Pool
 from rightrep.domain.slots import ArmKey
@@ -41,11 +44,12 @@ from tests.integration.test_arms import (
     leads_in,
     limit,
     plan,
+    publish,
     run,
     stop,
     units,
 )
-from tests.serving_parts import ACME, Served, serve
+from tests.serving_parts import ACME, NOON, Served, serve
 from training.model_file import save_model
 
 DAYS = timedelta(days=2)
@@ -58,6 +62,12 @@ def served(store: Store, tmp_path: Path) -> Served:
     reps = served.add_reps("best", "good", "poor")
     draw_model(served, dict(zip(reps, (0.6, 0.3, 0.1), strict=True)))
     return served
+
+
+def rep_called(served: Served, name: str) -> str:
+    """Our id of the rep whom the CRM calls so."""
+    reps = served.get("/v1/reps").json()["reps"]
+    return next(str(rep["rep_id"]) for rep in reps if name in str(rep))
 
 
 def taken_back(served: Served) -> Recycled:
@@ -135,17 +145,17 @@ def test_what_the_holdout_keeps_stays_there_when_it_is_taken_back(
     served: Served,
 ) -> None:
     keep(served, 0.5)
-    for lead in leads(served, 8):
-        served.next(lead)
-    held = units(served, "holdout-1")
+    held: dict[str, dict[str, Any]] = {}
+    while {row["arm"] for row in held.values()} != {"control", "treatment"}:
+        served.next(leads(served, 1, f"{len(held)}x")[0])
+        held = units(served, "holdout-1")
     kept = {lead for lead, row in held.items() if row["arm"] == "control"}
-    assert 0 < len(kept) < 8
     run(served)
     served.clock.move(DAYS)
 
-    assert taken_back(served).passed_on == 8
+    assert taken_back(served).passed_on == len(held)
 
-    again = decisions(served)[8:]
+    again = decisions(served)[len(held) :]
     assert {one.lead_id for one in again if one.experiment is not None} == kept
     assert {one.arm for one in again if one.lead_id in kept} == {"control"}
     assert units(served) == {}
@@ -157,15 +167,11 @@ def test_floors_are_split_between_arms_and_each_counts_its_own(served: Served) -
     treatment = replace(SPRING.arms[1], parameters=own)
     run(served, replace(SPRING, arms=[LOT, treatment]))
     limit(served, intake_per_day=40)
-    poor = next(
-        rep["rep_id"]
-        for rep in served.get("/v1/reps").json()["reps"]
-        if "poor" in str(rep)
-    )
+    poor = rep_called(served, "poor")
 
-    def to_poor(count: int) -> int:
+    def to_poor(how_many: int) -> int:
         """Of so many leads of the treatment, those that the floor asks for."""
-        ids = leads_in(served, "treatment", count)
+        ids = leads_in(served, "treatment", how_many)
         plan(served, leads=ids, commit=True)
         made = [one for one in decisions(served) if one.lead_id in ids]
         return given(made)["treatment", poor]
@@ -176,6 +182,98 @@ def test_floors_are_split_between_arms_and_each_counts_its_own(served: Served) -
     assert to_poor(1) == 1
     assert to_poor(5) == 1
     assert to_poor(5) == 0
+
+
+def salted(
+    names: Sequence[str], drawn_for: Sequence[str], **changed: Any
+) -> Experiment:
+    """``SPRING`` with a salt that draws these clusters for these arms."""
+    one = replace(SPRING, unit_kind=UnitKind.TEAM_DAY, **changed)
+    for k in count():
+        drawn = arms_of_units(names, one.arms, salt=f"s{k}")
+        if [one.arms[place].arm for place in drawn] == list(drawn_for):
+            return replace(one, salt=f"s{k}")
+    raise AssertionError
+
+
+def test_an_arm_of_team_days_owes_its_share_of_the_floors(served: Served) -> None:
+    own = {"min_candidates": 1, "fairness": {"floors": {"poor": 4}}}
+    treatment = replace(SPRING.arms[1], parameters=own)
+    today = team_day("", NOON.date())
+    run(served, salted([today], ["treatment"], arms=[LOT, treatment]))
+    limit(served, intake_per_day=40)
+
+    made = plan(served, leads=leads(served, 6))
+
+    taken = {rep["rep_id"]: rep["given"] for rep in made["reps"]}
+    assert taken[rep_called(served, "poor")] == 2
+    assert taken[rep_called(served, "best")] == 4
+
+
+def test_leads_of_two_slices_in_one_plan_share_the_slots(served: Served) -> None:
+    one = replace(SPRING, unit_kind=UnitKind.TIME_SLICE, design={"slice_hours": 24})
+    run(served, one)
+    limit(served, intake_per_day=3)
+    # Two days of a pair, so one is the control's and one the treatment's.
+    first = NOON - timedelta(days=2 + NOON.toordinal() % 2)
+    ids = [
+        leads(served, 9, f"D{day}x", created_at=(first + timedelta(day)).isoformat())
+        for day in range(2)
+    ]
+
+    made = plan(served, leads=[*ids[0], *ids[1]], commit=True)
+
+    assert made["states"] == {"committed": 9, "unassigned": 9}
+    assert set(Counter(one.rep_id for one in decisions(served)).values()) == {3}
+    by_arm = Counter(one.arm for one in decisions(served))
+    assert set(by_arm) == {"control", "treatment"}
+
+
+def test_each_team_has_all_its_slots_whatever_the_other_teams_arm(
+    served: Served,
+) -> None:
+    limit(served, "best", "good", team="North", intake_per_day=3)
+    limit(served, "poor", team="South", intake_per_day=3)
+    rule = {"policy": {"name": "least_loaded"}}
+    publish(
+        served,
+        *(
+            {
+                "name": team,
+                "when": {"op": "equals", "field": "region", "value": team},
+                "candidates": {"teams": [team]},
+                **rule,
+            }
+            for team in ("North", "South")
+        ),
+    )
+    days = [team_day(team, NOON.date()) for team in ("North", "South")]
+    run(served, salted(days, ["control", "treatment"]))
+    ids = [leads(served, 8, f"{x}x", region=x) for x in ("North", "South")]
+
+    plan(served, leads=[*ids[0], *ids[1]], commit=True)
+
+    arms = Counter((one.arm, one.rep_id) for one in decisions(served))
+    assert sorted(arms.values()) == [3, 3, 3]
+    assert Counter(arm for arm, _ in arms) == {"control": 2, "treatment": 1}
+
+
+def test_a_plan_of_before_gives_no_lead_that_was_drawn_since(served: Served) -> None:
+    ids = [*leads_in(served, "control", 1), *leads_in(served, "treatment", 1)]
+    made = plan(served, leads=ids)
+    served.clock.move(timedelta(minutes=1))
+    run(served)
+    limit(served, status="paused")
+    assert served.next(ids[0]).json()["rep_id"] is None
+    assert set(units(served)) == {ids[0]}
+    limit(served)
+
+    path = f"/v1/assignments/plan/{made['plan_id']}/commit"
+    done = served.post(path, {}).json()["lines"]
+
+    # Who was not drawn is no unit, and goes as it was planned.
+    assert done == {"committed": 1, "excluded": 1}
+    assert [one.lead_id for one in decisions(served)] == [ids[1]]
 
 
 @dataclass(frozen=True)
