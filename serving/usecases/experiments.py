@@ -92,6 +92,12 @@ def designed(wanted: Wanted, *, actor: str, at: datetime) -> Experiment:
     design = Design.of(wanted.design)
     _require_arms(wanted)
     _require_known("strata", design.strata, STRATA)
+    if design.strata and wanted.unit_kind is not UnitKind.LEAD:
+        raise InvalidInput(
+            "Arms are compared within strata where each lead is drawn by itself.",
+            field="design.strata",
+            remedy=f"Leave them out, or draw by {UnitKind.LEAD.value!r}.",
+        )
     _require_known("margins", design.margins, GUARDRAILS)
     if design.model_version is not None:
         raise InvalidInput(

@@ -138,6 +138,10 @@ def test_an_experiment_is_designed_started_looked_at_and_stopped(
         ({"design": {"horizon_days": 0}}, "body.design.horizon_days"),
         ({"design": {"strata": ["shoe_size"]}}, "design.strata"),
         ({"design": {"margins": {"weather": 1.0}}}, "design.margins"),
+        (
+            {"unit_kind": "team_day", "design": {"strata": ["region"]}},
+            "design.strata",
+        ),
         ({"arms": [{"arm": "control", "policy": "random", "share": 0.5}]}, "arms"),
         (
             {

@@ -91,6 +91,19 @@ def test_a_long_experiment_is_told_by_some_of_its_days_and_today(
     assert looks[-1].day == seen.day.max()
 
 
+def test_the_range_that_is_told_says_what_the_conclusion_says() -> None:
+    found = told(observed(effect=0.6))
+    main = found.main
+    assert main is not None
+    close = replace(main, low=1e-5, relative_low=-1e-4)
+
+    words = replace(found, effects={found.metric: close}).in_words()
+
+    assert words.startswith("The treatment is better")
+    assert "between +1e-05 and" in words
+    assert "%" not in words
+
+
 def test_without_an_effect_nothing_is_decided_and_looking_again_is_allowed() -> None:
     found = told(observed())
     assert "Not decided" in found.in_words()
