@@ -36,6 +36,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
+from scipy.stats import t as student
 
 from rightrep.errors import InvalidInput
 
@@ -46,7 +47,8 @@ BoolArray = NDArray[np.bool_]
 ENOUGH = 200
 """Effective sample size below which there are not enough randomised decisions."""
 
-_Z_95 = 1.959963984540054
+_MISSED = 0.05
+"""One minus the coverage of intervals."""
 _RIDGE = 1e-6
 """Share of the mean square of a feature by which its coefficient is held back."""
 
@@ -303,11 +305,17 @@ def _mean(scores: FloatArray, unit: IntArray | None) -> tuple[float, float, floa
 
     Rewards are skewed: most leads are lost, and a few are large. So the interval is
     that of the empirical likelihood (Owen, 1988, "Empirical likelihood ratio confidence
-    intervals for a single functional"), which takes its shape from the data, with the
-    correction of Bartlett (DiCiccio, Hall and Romano, 1991, "Empirical likelihood is
-    Bartlett-correctable"). Over 2,000 runs on money in the world of
-    ``benchmarks.off_policy`` it covers 93.7 %, the normal interval 93.1 %, and one that
-    takes out the skewness by Hall's cubic 92.3 %, with wider intervals.
+    intervals for a single functional"), which takes its shape from the data. Its cut is
+    the square of Student's t in place of the normal's, as Owen (2001, "Empirical
+    likelihood", section 3.3) calibrates small samples, with as many degrees of freedom
+    as a variance estimated from such tails is worth: 2 n / (kurtosis - 1)
+    (Satterthwaite, 1946, "An approximate distribution of estimates of variance
+    components"). A thousand equal leads are a thousand; four thousand of which fifty
+    were won, some for very much, are a dozen.
+
+    Over 1,000 runs on money in the world of ``benchmarks.off_policy`` it covers 94.8 to
+    95.5 %, by estimator; with the correction of Bartlett in place of t 92.9 to 94.3 %,
+    the normal interval 92.0 to 94.1 %.
     """
     n = scores.size
     mean = float(scores.mean()) if n else 0.0
@@ -336,9 +344,8 @@ def _likely_end(off: FloatArray, sign: float) -> float:
     """
     x = off / off.std()
     bound = -1.0 / x.min() if sign > 0 else -1.0 / x.max()
-    kurtosis, skew = float(np.mean(x**4)), float(np.mean(x**3))
-    bartlett = max(kurtosis / 2.0 - skew**2 / 3.0, 0.0)
-    most = _Z_95**2 * (1.0 + bartlett / x.size)
+    df = 2.0 * x.size / max(float(np.mean(x**4)) - 1.0, _ROUNDING)
+    most = float(student.isf(_MISSED / 2.0, df)) ** 2
 
     def weights(t: float) -> FloatArray:
         weight: FloatArray = 1.0 / (1.0 + t * x)

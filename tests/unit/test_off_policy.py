@@ -5,6 +5,7 @@ import doctest
 import numpy as np
 import pytest
 from scipy.optimize import brentq
+from scipy.stats import t as student
 
 from experiments import off_policy
 from experiments.off_policy import (
@@ -224,11 +225,29 @@ def test_the_ends_of_an_interval_are_equally_surprising_as_owen_has_it() -> None
     found = ips(lottery, np.ones((200, 1)))
 
     off = (reward - reward.mean()) / reward.std()
-    bartlett = 1 + (np.mean(off**4) / 2 - np.mean(off**3) ** 2 / 3) / 200
-    expected = pytest.approx(1.959963984540054**2 * bartlett, rel=1e-6)
+    cut = student.ppf(0.975, 2 * 200 / (np.mean(off**4) - 1))
+    expected = pytest.approx(cut**2, rel=1e-6)
     assert surprise(reward, found.low) == expected
     assert surprise(reward, found.high) == expected
     assert found.high - found.value > found.value - found.low
+
+
+def test_few_large_rewards_make_an_interval_wider_than_their_spread_says() -> None:
+    def half(reward: np.ndarray) -> float:
+        lottery = Lottery(
+            rep=np.zeros(reward.size, np.int64),
+            propensity=np.ones(reward.size),
+            reward=reward,
+            drawable=np.ones((reward.size, 1), np.bool_),
+        )
+        found = ips(lottery, np.ones((reward.size, 1)))
+        return (found.high - found.low) / 2 / float(reward.std()) * 1_000**0.5
+
+    even = np.tile([0.0, 1.0], 500)
+    few = np.where(np.arange(1_000) < 5, 100.0, 0.0)
+
+    assert half(even) == pytest.approx(1.96, abs=0.01)
+    assert half(few) > 2.2
 
 
 def test_the_examples_of_the_module_are_executed() -> None:
