@@ -162,6 +162,14 @@ class Pool:
             else self.grades.get(grade, self.protection)
         )
 
+    @property
+    def lets_go(self) -> bool:
+        """Whether the clock ever takes a lead from an owner into this pool."""
+        return any(
+            kept.follow_up_days is not None or kept.win_days is not None
+            for kept in (self.protection, *self.grades.values())
+        )
+
     def is_open_to(self, rep: RepAttributes) -> bool:
         """Whether a rep may see and claim the leads here."""
         return (not self.teams or rep.team in self.teams) and (

@@ -196,6 +196,8 @@ def coming_drops(
         days: So many days ahead, as each pool counts them; None is the pool's setting.
     """
     pools, zone = pools_in_force(session), get_tenant(session).time_zone
+    if not any(pool.lets_go for pool in pools):
+        return []
     ids = ownership.leads_held_by(session, list(rep_ids))
     kept = private_leads(session, pools, ids, as_of=at)
     until = [warned_until(pool, at, zone, days) for pool in pools]

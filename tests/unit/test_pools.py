@@ -309,3 +309,18 @@ def test_a_setting_that_makes_no_sense_is_named(
 def test_the_common_pool_has_no_conditions() -> None:
     with pytest.raises(InvalidInput, match="takes what no other pool takes"):
         Pool.of(COMMON, {"leads": {"region": ["East"]}})
+
+
+@pytest.mark.parametrize(
+    ("settings", "lets_go"),
+    [
+        ({}, False),
+        ({"protection": Protection(follow_up_days=3)}, True),
+        ({"protection": Protection(win_days=30)}, True),
+        ({"grades": {"A": Protection(), "B": Protection(win_days=9)}}, True),
+    ],
+)
+def test_a_pool_lets_leads_go_where_any_grade_has_days(
+    settings: dict[str, Any], lets_go: bool
+) -> None:
+    assert Pool(pool="east", **settings).lets_go is lets_go
