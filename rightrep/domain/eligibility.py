@@ -142,12 +142,37 @@ def _alone(roster: Roster, rules: EligibilityRules, at: datetime) -> CodeArray:
         alone[found & (alone == Exclusion.ELIGIBLE)] = code
 
     bar(team.on_leave(at), Exclusion.ON_LEAVE)
-    bar(roster.held >= team.holding_limit, Exclusion.HOLDING_LIMIT)
-    bar(roster.taken_today >= team.intake_per_day, Exclusion.INTAKE_LIMIT)
-    bar(roster.taken_this_month >= team.intake_per_month, Exclusion.MONTH_LIMIT)
+    for reached, code in _limits_reached(roster):
+        bar(reached, code)
     if rules.within_hours is not None:
         bar(~team.work_within(at, rules.within_hours), Exclusion.OFF_HOURS)
     return alone
+
+
+def _limits_reached(roster: Roster) -> list[tuple[BoolArray, Exclusion]]:
+    """Who is at each limit, in the order in which limits are told."""
+    team = roster.team
+    return [
+        (roster.held >= team.holding_limit, Exclusion.HOLDING_LIMIT),
+        (roster.taken_today >= team.intake_per_day, Exclusion.INTAKE_LIMIT),
+        (roster.taken_this_month >= team.intake_per_month, Exclusion.MONTH_LIMIT),
+    ]
+
+
+def after_gift(codes: CodeArray, roster: Roster, rep: int) -> CodeArray:
+    """Why each rep may not take each lead, after one of them was given another lead.
+
+    Args:
+        codes: Before that; uint8 (n_leads, n_reps).
+        roster: The reps after it.
+        rep: Who was given it: present, and at no limit before.
+    """
+    codes = codes.copy()
+    for reached, code in reversed(_limits_reached(roster)):
+        if reached[rep]:
+            # A limit is told before whatever concerns a single lead.
+            codes[:, rep] = code
+    return codes
 
 
 _OF_STATUS: CodeArray = np.array(

@@ -5,7 +5,7 @@ What is known of reps changes seldom, what they were given with every lead. So a
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from typing import NamedTuple, overload
@@ -312,6 +312,20 @@ class Roster(Sequence[RosterEntry]):
         room = np.minimum(room, team.holding_limit - self.held)
         # A limit that counts down from "none" is still none.
         return np.where(room > UNLIMITED // 2, UNLIMITED, np.maximum(room, 0))
+
+    def after_gift(self, rep: int) -> "Roster":
+        """The same after one of the reps was given one more lead, just now."""
+        more = np.zeros(len(self), dtype=np.int64)
+        more[rep] = 1
+        waited = self.waited.copy()
+        waited[rep] = 0.0
+        return replace(
+            self,
+            held=self.held + more,
+            taken_today=self.taken_today + more,
+            taken_this_month=self.taken_this_month + more,
+            waited=waited,
+        )
 
     def settled(self, at: datetime, settling_days: float) -> FloatArray:
         """How far each rep has settled in after joining or coming back.

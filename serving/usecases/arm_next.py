@@ -65,47 +65,30 @@ class ArmOfLead:
 
 
 def arm_of_lead(
-    session: ReadSession,
-    situation: Situation,
-    ruling: Ruling | None,
-    book: WinRateBook,
-    *,
-    only_known: bool,
+    arming: Arming | None, situation: Situation, ruling: Ruling | None, lead: int
 ) -> tuple[ArmOfLead | None, Situation, Ruling | None]:
-    """The arm of a situation's one lead, and the situation as the arm sees it.
+    """The arm of one of a situation's leads, and that lead alone as its arm sees it.
 
     Args:
-        session: Where to read.
-        situation: One lead.
-        ruling: What the rules say, or None.
-        book: Win rates.
-        only_known: Draw no lead that has not been drawn before.
+        arming: Where the arms stand; None where no experiment decides.
+        situation: All leads.
+        ruling: What the rules say of them, or None.
+        lead: The place of the one.
     """
-    arming = read_arming(session, situation, ruling, book, only_known=only_known)
-    if arming is None:
-        return None, situation, ruling
-    drawn = arming.drawn
-    if drawn.place[0] == NO_ARM:
-        return ArmOfLead(drawn, None, None, 0), situation, ruling
-    ((place, experiment, arm),) = arming.arms
-    seen, ruled = view_of(
-        arming,
-        situation,
-        place,
-        rows=np.array([0], dtype=np.int64),
-        open_slots=situation.open_slots,
+    one = np.array([lead], dtype=np.int64)
+    if arming is None or arming.drawn.place[lead] == NO_ARM:
+        seen = some_of(situation, one)
+        mine = None if ruling is None else ruling_of(ruling, one)
+        if arming is None:
+            return None, seen, mine
+        return ArmOfLead(arming.drawn.only([lead]), None, None, 0), seen, mine
+    drawn, place = arming.drawn, int(arming.drawn.place[lead])
+    experiment, arm = drawn.in_force.arms[place]
+    seen, mine = view_of(
+        arming, situation, place, rows=one, open_slots=situation.open_slots
     )
-    seed = seed_of(experiment, arm.arm, situation, 0)
-    return ArmOfLead(drawn, drawn.key_of(0), arm, seed), seen, ruled
-
-
-def with_covariates(
-    context: Context, tenant_id: TenantId, arm: ArmOfLead, scores: Scores | None
-) -> ArmOfLead:
-    """The same with what its unit is logged with, where it is not logged yet."""
-    if not arm.drawn.units:
-        return arm
-    return replace(arm, covariates=covariates(context, tenant_id, arm.drawn, scores))
+    seed = seed_of(experiment, arm.arm, seen, 0)
+    return ArmOfLead(drawn.only([lead]), drawn.key_of(lead), arm, seed), seen, mine
 
 
 def codes_drawn(

@@ -11,6 +11,7 @@ import numpy as np
 
 from optimizer.problem import FloatArray, IntArray
 from rightrep.domain.days import local_day
+from rightrep.domain.decision import Decision
 from rightrep.domain.eligibility import CodeArray, Exclusion
 from rightrep.domain.experiment import AS_RULED, LOT, Arm, Experiment
 from rightrep.domain.ids import RepId
@@ -23,10 +24,13 @@ from rightrep.domain.rule_sets import ByPolicy, Routed, Sticky
 from rightrep.domain.slots import ArmKey, split_slots
 from rightrep.store.arm_slots import (
     ArmRep,
+    arm_of,
     given_by_arms,
     part_counts,
     read_arm_reps,
+    turns_after,
 )
+from rightrep.store.exclusions import Exclusions
 from rightrep.store.session import ReadSession
 from serving.usecases.arms import NO_ARM, Drawn, arms_in_force, draw_arms
 from serving.usecases.fair_shares import FairTerms, read_terms, window
@@ -68,6 +72,40 @@ class Arming:
         held = self.drawn.in_force.arms
         places = np.unique(self.drawn.place[self.drawn.place != NO_ARM])
         return [(place, *held[place]) for place in places.tolist()]
+
+    def after_gift(self, decision: Decision, rep: int, given: Exclusions) -> "Arming":
+        """The same for the other leads, after one was given.
+
+        Args:
+            decision: The decision.
+            rep: Place of its rep.
+            given: Its exclusions, which say who a lot could have drawn.
+        """
+        ruling = None if self.ruling is None else self.ruling.after_gift(rep)
+        key = arm_of(decision)
+        if key is None:
+            return replace(self, ruling=ruling)
+        count, days = self.given.copy(), dict(self.days)
+        count[rep, self.drawn.in_force.split.part_of(key) or 0] += 1
+        if key in days:
+            days[key] = days[key].copy()
+            days[key][rep, -1] += 1
+        reps = {**self.reps, key: _counted(self.reps[key], decision, given)}
+        return replace(self, ruling=ruling, given=count, reps=reps, days=days)
+
+
+def _counted(
+    before: Mapping[RepId, ArmRep], decision: Decision, given: Exclusions
+) -> dict[RepId, ArmRep]:
+    """What an arm gave each rep, one more decision included."""
+    after = dict(before)
+    for rep, had_turn in turns_after([decision], given).items():
+        after[rep] = replace(after.get(rep, ArmRep()), had_turn=had_turn)
+    its = after[decision.rep_id]
+    after[decision.rep_id] = replace(
+        its, given=its.given + 1, last_given_at=decision.decided_at
+    )
+    return after
 
 
 def read_arming(

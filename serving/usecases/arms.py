@@ -5,7 +5,7 @@ that arm. Leads that a rule fixes (a rep by name, the rep who served the custome
 manager, a pool) are no units, nor are work orders: no policy chooses among reps.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -121,6 +121,15 @@ class Drawn:
         """The arm of a lead; None for one that is no unit."""
         place = int(self.place[lead])
         return None if place == NO_ARM else self.in_force.keys[place]
+
+    def only(self, leads: Collection[int]) -> "Drawn":
+        """The same with nobody to log but some of the leads, by their places."""
+        units = {
+            name: mine
+            for name, drawn in self.units.items()
+            if (mine := [(i, unit) for i, unit in drawn if i in leads])
+        }
+        return replace(self, units=units)
 
 
 def arms_in_force(session: ReadSession) -> InForce | None:

@@ -1,7 +1,7 @@
 """What rules look at: leads as columns, reps with what the past says about them."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import numpy as np
@@ -160,6 +160,13 @@ class Past:
     even_slots: FloatArray
     win_rate: FloatArray
     previous_rep: IntArray
+
+    def after_gift(self, rep: int) -> "Past":
+        """The same after one of the reps was given one more lead today."""
+        given, even = self.given.copy(), self.even_slots.copy()
+        given[rep, -1] += 1
+        even[rep] = max(even[rep] - 1.0, 0.0)
+        return replace(self, given=given, even_slots=even)
 
 
 def read_past(

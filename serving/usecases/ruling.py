@@ -89,6 +89,10 @@ class Ruling:
         names = [rule.name if kept else None for rule in self.rule_set.rules]
         return [[*names, None][place] for place in self.routed.rule.tolist()]
 
+    def after_gift(self, rep: int) -> "Ruling":
+        """The same for the other leads, after one went to a rep."""
+        return replace(self, past=self.past.after_gift(rep))
+
     def why_not(self, lead: int) -> str | None:
         """Why nobody is asked about a lead, or None where a policy chooses."""
         rule = self.rule_of(lead)

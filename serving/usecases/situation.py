@@ -18,6 +18,7 @@ from rightrep.domain.eligibility import (
     CodeArray,
     Exclusion,
     LeadColumns,
+    after_gift,
     exclusions,
 )
 from rightrep.domain.ids import LeadId, RepId
@@ -126,6 +127,12 @@ class Situation:
         """How far each rep has settled in; float64 (n_reps,), in [0, 1]."""
         return self.roster.settled(self.at, self.routing.settling_days)
 
+    def after_gift(self, rep: int) -> "Situation":
+        """The same for the other leads, after a lead of this kind went to a rep."""
+        roster = self.roster.after_gift(rep)
+        codes = after_gift(self.codes, roster, rep)
+        return replace(self, roster=roster, codes=codes)
+
     @property
     def waiting_weight(self) -> FloatArray:
         """What each lead's value counts for its waiting; float64 (n_leads,), >= 1."""
@@ -153,8 +160,23 @@ def read_situation(
     Raises:
         InvalidInput: There are leads and work orders among them.
     """
-    tenant = get_tenant(session)
     found = leads.get_leads(session, lead_ids, as_of=at)
+    return situation_of(session, found, at=at, barred=barred)
+
+
+def situation_of(
+    session: ReadSession,
+    found: Sequence[Lead],
+    *,
+    at: datetime,
+    barred: Mapping[RepId, Exclusion] | None = None,
+) -> Situation:
+    """The same of leads that have been read; see ``read_situation``.
+
+    Raises:
+        InvalidInput: There are leads and work orders among them.
+    """
+    tenant = get_tenant(session)
     kind = _one_kind(found)
     routing = Routing.of(tenant.settings)
     if kind is LeadKind.TICKET:
