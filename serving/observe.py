@@ -46,6 +46,10 @@ class Metrics:
             registry=self.registry,
         )
 
+    def decided(self, policy: str, *, is_fallback: bool) -> None:
+        """Count one decision."""
+        self.decisions.labels(policy, str(is_fallback)).inc()
+
     def page(self) -> bytes:
         """Everything in Prometheus' text format."""
         return generate_latest(self.registry)

@@ -9,19 +9,21 @@ writer does (``engine``: 30 s, then ``StoreUnavailable``).
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from psycopg.errors import LockNotAvailable
-from sqlalchemy import RowMapping, delete, func, select, update
+from sqlalchemy import RowMapping, bindparam, delete, func, select, update
 from sqlalchemy.exc import OperationalError
 
 from rightrep.errors import KeyInUse, KeyReused
 from rightrep.store.guard import of_tenant
 from rightrep.store.schema_ops import idempotency_keys as keys
 from rightrep.store.session import ReadSession, WriteSession
+from rightrep.store.sets import any_of
 
 KEPT_FOR = timedelta(hours=24)
 PATIENCE = timedelta(seconds=5)
@@ -121,21 +123,79 @@ def stored_answer(
     return None if row is None else _replayed(row, key, body_hash)
 
 
+def answered_keys(
+    session: ReadSession, wanted: Iterable[str], *, at: datetime
+) -> set[str]:
+    """Those of these keys that were used before."""
+    names = sorted(set(wanted))
+    if not names:
+        return set()
+    found = session.execute(_USED, {"names": names, "at": at})
+    return set(found.scalars())
+
+
+def keep_answers(
+    session: WriteSession,
+    answers: Mapping[str, tuple[str, Answer]],
+    *,
+    at: datetime,
+    patience: timedelta = PATIENCE,
+) -> None:
+    """Store the answers of several requests, in the transaction of their effects.
+
+    Args:
+        session: The transaction of the effects.
+        answers: Hash of method, path and body, and the answer, by key.
+        at: Now.
+        patience: How long to wait for twins together; PostgreSQL only.
+
+    Raises:
+        KeyInUse: One of the keys was used meanwhile: undo the transaction.
+    """
+    if not answers:
+        return
+    # In one order, so that who stores several never waits in a ring.
+    rows = [
+        {
+            "key": key,
+            "body_hash": body_hash,
+            "expires_at": at + KEPT_FOR,
+            **_columns(answer),
+        }
+        for key, (body_hash, answer) in sorted(answers.items())
+    ]
+    adding = session.insert(keys)
+    names = [name for name in rows[0] if name != "key"]
+    adding = adding.on_conflict_do_update(
+        index_elements=["tenant_id", "key"],
+        set_={name: adding.excluded[name] for name in names},
+        where=keys.c.expires_at <= at,
+    )
+    with _waiting(session, rows[0]["key"], patience):
+        taken = set(session.execute(adding.returning(keys.c.key), rows).scalars())
+    for key in answers:
+        if key not in taken:
+            raise KeyInUse(key, retry_after_seconds=1)
+
+
 def keep_answer(session: WriteSession, key: str, answer: Answer) -> None:
     """Store the answer under the key that this transaction took."""
-    values = {
-        "status": answer.status,
-        "body": answer.body,
-        "headers": dict(answer.headers),
-    }
     mine = update(keys).where(of_tenant(keys), keys.c.key == key)
-    session.execute(mine.values(values))
+    session.execute(mine.values(_columns(answer)))
 
 
 def purge_answers(session: WriteSession, *, at: datetime) -> int:
     """Remove answers whose time is over; returns how many."""
     expired = delete(keys).where(of_tenant(keys), keys.c.expires_at <= at)
     return session.execute(expired).rowcount
+
+
+def _columns(answer: Answer) -> dict[str, Any]:
+    return {
+        "status": answer.status,
+        "body": answer.body,
+        "headers": dict(answer.headers),
+    }
 
 
 def _replayed(row: RowMapping, key: str, body_hash: str) -> Answer:
@@ -181,3 +241,10 @@ def _waiting(session: WriteSession, key: str, patience: timedelta) -> Iterator[N
             raise
         seconds = max(1, math.ceil(patience.total_seconds()))
         raise KeyInUse(key, retry_after_seconds=seconds) from error
+
+
+_USED = select(keys.c.key).where(
+    of_tenant(keys),
+    keys.c.key.in_(any_of("names")),
+    keys.c.expires_at > bindparam("at", type_=keys.c.expires_at.type),
+)

@@ -1,5 +1,6 @@
 """Which rep should take this lead, now? And which reps all of these?"""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from fastapi import APIRouter, Depends, Response
@@ -23,10 +24,11 @@ from serving.models import Body, Key, Text, Word
 from serving.routes.decisions import ExcludedOut, RunnerUpOut, excluded_out
 from serving.routes.feedback import ids_of
 from serving.routes.jobs import JobOut, queued
-from serving.usecases import next_rep, planning
+from serving.usecases import next_group, next_rep, planning
 from serving.usecases.committing import commit_plan
 from serving.usecases.jobs import PLAN
 from serving.usecases.lead_scores import scorer
+from serving.usecases.proposal import Proposal
 from serving.usecases.trade_off import TRADE_OFF
 
 router = APIRouter(prefix="/v1/assignments", tags=["assignments"])
@@ -208,21 +210,34 @@ _ASKERS = [Depends(allow(Role.SERVICE, Role.MANAGER))]
 )
 def post_next(body: NextIn, call: Writing, parts: Parts) -> Response:
     """The next best rep for one lead, reserved and assigned unless it is a dry run."""
-    tenant_id = call.principal.tenant_id
+    tenant_id, actor = call.principal.tenant_id, call.principal.key_id
 
-    def prepare() -> next_rep.Proposal:
+    def together(some: Sequence[next_group.Asked]) -> list[bytes | None]:
+        return next_group.answer_together(parts, tenant_id, some, tell=_told)
+
+    asked = next_group.Asked(
+        lead=body.lead,
+        actor=actor,
+        dry_run=body.dry_run,
+        key=None if body.dry_run else call.key,
+        body_hash=call.body_hash,
+    )
+    told = parts.together.ask(tenant_id, asked, together)
+    if told is not None:
+        return Response(told, media_type="application/json")
+
+    def prepare() -> Proposal:
         return next_rep.propose(parts, tenant_id, body.lead)
 
     if body.dry_run:
-        told = _next_out(prepare(), None)
-        return Response(told.model_dump_json(), media_type="application/json")
+        return Response(_told(asked, prepare(), None), media_type="application/json")
 
-    def work(session: WriteSession, proposal: next_rep.Proposal) -> NextOut:
+    def work(session: WriteSession, proposal: Proposal) -> NextOut:
         decision = next_rep.assign(session, proposal, **call.stamp())
         if decision is not None:
-            parts.metrics.decisions.labels(
-                decision.policy, str(decision.fallback is not None)
-            ).inc()
+            parts.metrics.decided(
+                decision.policy, is_fallback=decision.fallback is not None
+            )
         return _next_out(proposal, decision, assigned=True)
 
     return call.prepared_once(prepare, work)
@@ -350,8 +365,15 @@ def _require_kind(session: ReadSession, leads: list[LeadId], kind: LeadKind) -> 
             )
 
 
+def _told(
+    asked: next_group.Asked, proposal: Proposal, decision: Decision | None
+) -> bytes:
+    out = _next_out(proposal, decision, assigned=not asked.dry_run)
+    return out.model_dump_json().encode()
+
+
 def _next_out(
-    proposal: next_rep.Proposal,
+    proposal: Proposal,
     decision: Decision | None,
     *,
     assigned: bool = False,

@@ -1,7 +1,6 @@
 """One lead now, by its arm: the same arms and slots as a batch, one lead at a time."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,23 +8,19 @@ from optimizer.policies import look_at_turns
 from optimizer.problem import UNASSIGNED, IntArray, Plan, Problem
 from rightrep.domain.eligibility import CodeArray
 from rightrep.domain.experiment import AS_RULED, LOT, Arm
-from rightrep.domain.ids import TenantId
 from rightrep.domain.slots import ArmKey, SlotSplit
-from rightrep.store.session import ReadSession
-from serving.usecases.advice import Scores
-from serving.usecases.arm_covariates import covariates
 from serving.usecases.arm_views import (
+    Arming,
     codes_seen,
-    read_arming,
+    ruling_of,
     seed_of,
+    some_of,
     view_of,
 )
 from serving.usecases.arms import NO_ARM, Drawn
-from serving.usecases.context import Context
 from serving.usecases.pricing import BY_PRICES
 from serving.usecases.ruling import Ruling
 from serving.usecases.situation import Situation
-from serving.usecases.win_rates import WinRateBook
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,14 +32,12 @@ class ArmOfLead:
         key: The arm, or None for a lead that is no unit.
         arm: The same with its policy, or None likewise.
         seed: Seed of the arm's draw.
-        covariates: What the unit is logged with, by experiment.
     """
 
     drawn: Drawn
     key: ArmKey | None
     arm: Arm | None
     seed: int
-    covariates: Mapping[str, Sequence[float] | None] = field(default_factory=dict)
 
     @property
     def split(self) -> SlotSplit:

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
 
 from optimizer.policies import POLICIES
 from optimizer.problem import UNASSIGNED, Problem
 from optimizer.verify import total_value
-from rightrep.domain.ids import LeadId, RepId, TenantId, new_id
+from rightrep.domain.ids import LeadId, TenantId, new_id
 from rightrep.domain.lead import LeadKind
 from rightrep.domain.plan import StoredPlan
 from rightrep.errors import InfeasiblePlan, InvalidInput, ModelUnavailable
@@ -263,31 +262,13 @@ def _scores(
     situation: Situation,
     session: ReadSession | None,
 ) -> Scores | None:
-    """What the model says; None without one.
-
-    Single leads that are asked about at the same time are looked at together: what it
-    takes to read and score one is hardly less than what a dozen take.
-    """
+    """What the model says; None without one."""
     ids, rep_ids = situation.lead_ids, situation.rep_ids
-
-    def of(ids: Sequence[LeadId], reps: Sequence[RepId], at: datetime) -> Scores | None:
-        adviser = context.advisers.get(tenant_id, rep_ids=reps, session=session)
-        if adviser is None:
-            return None
-        own = context.advisers.own_of(adviser, tenant_id, ids, session)
-        return adviser.scores(ids, reps, at=at, own=own)
-
-    if len(ids) > 1:
-        return of(ids, rep_ids, situation.at)
-
-    def answer(asked: Sequence[Situation]) -> list[Scores | None]:
-        leads = [one.lead_ids[0] for one in asked]
-        if any(one.rep_ids != rep_ids for one in asked):
-            return [of(one.lead_ids, one.rep_ids, one.at) for one in asked]
-        found = of(leads, rep_ids, max(one.at for one in asked))
-        return [None if found is None else found.of_lead(i) for i in range(len(leads))]
-
-    return context.together.ask(tenant_id, situation, answer)
+    adviser = context.advisers.get(tenant_id, rep_ids=rep_ids, session=session)
+    if adviser is None:
+        return None
+    own = context.advisers.own_of(adviser, tenant_id, ids, session)
+    return adviser.scores(ids, rep_ids, at=situation.at, own=own)
 
 
 def expected_values(problem: Problem, policies: Sequence[str]) -> dict[str, float]:

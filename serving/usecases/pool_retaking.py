@@ -26,9 +26,10 @@ from rightrep.store.public_pools import former_owners
 from rightrep.store.recycling import lock_whole
 from rightrep.store.sets import batches
 from serving.usecases.context import Context
-from serving.usecases.next_rep import Proposal, propose
+from serving.usecases.next_rep import propose
 from serving.usecases.planning import score
 from serving.usecases.pool_events import emit, tell
+from serving.usecases.proposal import Proposal
 from serving.usecases.situation import read_situation
 
 TOGETHER = 500

@@ -1,11 +1,15 @@
 """Questions that come while another is answered are answered together, at one cost.
 
-As databases commit in groups: whoever finds nobody at work answers for all who wait.
+As databases commit in groups: whoever finds nobody at work answers for all who wait,
+and then the first of those who came meanwhile does. Nobody waits for company.
 """
 
 import threading
+from collections import deque
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
+
+import structlog
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
@@ -13,27 +17,17 @@ Answer = TypeVar("Answer")
 MOST = 64
 """Questions answered at once."""
 
+log = structlog.get_logger()
+
 
 class _Asked(Generic[Question, Answer]):
-    """One question, and its answer once there is one."""
+    """One question, its answer once there is one, and the bell of who waits for it."""
 
     def __init__(self, question: Question) -> None:
         self.question = question
+        self.answer: Answer | None = None
         self.is_done = False
-        self._answer: Answer | None = None
-        self._error: BaseException | None = None
-
-    def done(
-        self, answer: Answer | None = None, error: BaseException | None = None
-    ) -> None:
-        """Give the answer, or why there is none."""
-        self._answer, self._error, self.is_done = answer, error, True
-
-    def result(self) -> Answer:
-        """The answer."""
-        if self._error is not None:
-            raise self._error
-        return cast("Answer", self._answer)
+        self.bell = threading.Event()
 
 
 class Together:
@@ -41,47 +35,59 @@ class Together:
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._waiting: dict[Hashable, tuple[threading.Lock, list[Any]]] = {}
+        self._lines: dict[Hashable, deque[Any]] = {}
 
     def ask(
         self,
         kind: Hashable,
         question: Question,
-        answer: Callable[[Sequence[Question]], Sequence[Answer]],
-    ) -> Answer:
-        """The answer to one question.
+        answer: Callable[[Sequence[Question]], Sequence[Answer | None]],
+    ) -> Answer | None:
+        """The answer to one question; None where it is to be asked by itself.
 
         Args:
-            kind: Only questions of equal kind are answered together; kept for good, so
-                few there should be, such as one per tenant.
+            kind: Only questions of equal kind are answered together.
             question: What is asked.
-            answer: Answers several questions of this kind, in order. Where it fails
-                for several, each is asked alone, so that one cannot fail the others.
+            answer: Answers questions of this kind, in the order in which they came;
+                None leaves one out. Where it fails, all of them are left out, so that
+                no question can fail another.
         """
         asked: _Asked[Question, Answer] = _Asked(question)
         with self._guard:
-            at_work, waiting = self._waiting.setdefault(kind, (threading.Lock(), []))
-            waiting.append(asked)
-        with at_work:
-            while not asked.is_done:
-                with self._guard:
-                    some = waiting[:MOST]
-                    del waiting[:MOST]
-                _answer(some, answer)
-        return asked.result()
+            line = self._lines.get(kind)
+            if line is None:
+                self._lines[kind] = deque()
+            else:
+                line.append(asked)
+        if line is not None:
+            asked.bell.wait()
+        if not asked.is_done:
+            self._answer(kind, asked, answer)
+        return asked.answer
 
-
-def _answer(
-    some: Sequence[_Asked[Question, Answer]],
-    answer: Callable[[Sequence[Question]], Sequence[Answer]],
-) -> None:
-    try:
-        found = answer([one.question for one in some])
-        for one, its in zip(some, found, strict=True):
-            one.done(its)
-    except Exception as error:  # noqa: BLE001 - raised again where it was asked
-        if len(some) == 1:
-            some[0].done(error=error)
-            return
-        for one in some:
-            _answer([one], answer)
+    def _answer(
+        self,
+        kind: Hashable,
+        first: _Asked[Question, Answer],
+        answer: Callable[[Sequence[Question]], Sequence[Answer | None]],
+    ) -> None:
+        """Answer for all who wait, then ring for them and for who comes next."""
+        with self._guard:
+            line = self._lines[kind]
+            some = [first, *(line.popleft() for _ in range(min(len(line), MOST - 1)))]
+        try:
+            found = answer([one.question for one in some])
+            for one, its in zip(some, found, strict=True):
+                one.answer = its
+        except Exception:
+            log.warning("not answered together", questions=len(some), exc_info=True)
+        finally:
+            for one in some:
+                one.is_done = True
+            with self._guard:
+                following = line.popleft() if line else None
+                if following is None:
+                    del self._lines[kind]
+            for one in (*some[1:], following):
+                if one is not None:
+                    one.bell.set()
