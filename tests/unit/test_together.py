@@ -4,8 +4,6 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
 from serving.usecases.together import MOST, Together
 
 
@@ -13,51 +11,51 @@ class Slow:
     """Answers with the double; the first call waits until it is let go."""
 
     def __init__(self) -> None:
-        self.sizes: list[int] = []
+        self.asked: list[list[int]] = []
         self.begun, self.go = threading.Event(), threading.Event()
 
-    def __call__(self, questions: Sequence[int]) -> list[int]:
-        self.sizes.append(len(questions))
+    def __call__(self, questions: Sequence[int]) -> list[int | None]:
+        self.asked.append(list(questions))
         self.begun.set()
         self.go.wait(timeout=30)
         if 13 in questions:
             raise ValueError("13")
-        return [2 * question for question in questions]
+        return [None if question == 7 else 2 * question for question in questions]
 
 
-def ask_all(questions: Sequence[int], slow: Slow) -> list[int | str]:
-    """Ask the first, and all others while it is being answered."""
+def ask_all(questions: Sequence[int], slow: Slow) -> list[int | None]:
+    """Ask the first, and all others in their order while it is being answered."""
     together = Together()
 
-    def ask(question: int) -> int | str:
-        try:
-            return together.ask("k", question, slow)
-        except ValueError as error:
-            return str(error)
+    def ask(question: int) -> int | None:
+        return together.ask("k", question, slow)
 
     with ThreadPoolExecutor(len(questions)) as threads:
-        first = threads.submit(ask, questions[0])
+        answers = [threads.submit(ask, questions[0])]
         assert slow.begun.wait(timeout=30)
-        others = [threads.submit(ask, question) for question in questions[1:]]
-        while len(together._waiting["k"][1]) < len(others):
-            threading.Event().wait(0.001)
+        for n_waiting, question in enumerate(questions[1:], start=1):
+            answers.append(threads.submit(ask, question))
+            while len(together._lines["k"]) < n_waiting:
+                threading.Event().wait(0.001)
         slow.go.set()
-        return [first.result(), *(other.result() for other in others)]
+        found = [answer.result() for answer in answers]
+    assert together._lines == {}
+    return found
 
 
-def test_everybody_gets_the_own_answer_from_two_calls() -> None:
+def test_everybody_gets_the_own_answer_from_two_calls_in_the_order_asked() -> None:
     slow = Slow()
 
-    assert ask_all(range(1, 12), slow) == [2 * k for k in range(1, 12)]
-    assert slow.sizes == [1, 10]
+    assert ask_all(range(21, 32), slow) == [2 * k for k in range(21, 32)]
+    assert slow.asked == [[21], list(range(22, 32))]
 
 
-def test_one_that_fails_does_not_fail_the_others() -> None:
-    slow = Slow()
+def test_one_that_fails_sends_those_beside_it_to_ask_by_themselves() -> None:
+    assert ask_all([1, 2, 13, 4], Slow()) == [2, None, None, None]
 
-    answers = ask_all([1, 2, 13, 4], slow)
 
-    assert answers == [2, 4, "13", 8]
+def test_one_that_is_left_out_asks_by_itself_and_the_others_are_answered() -> None:
+    assert ask_all([1, 2, 7, 4], Slow()) == [2, 4, None, 8]
 
 
 def test_no_more_than_a_batch_is_answered_at_once() -> None:
@@ -65,16 +63,20 @@ def test_no_more_than_a_batch_is_answered_at_once() -> None:
 
     ask_all(range(100, 100 + MOST + 6), slow)
 
-    assert slow.sizes == [1, MOST, 5]
+    assert [len(some) for some in slow.asked] == [1, MOST, 5]
 
 
-def test_one_alone_is_answered_at_once_and_its_error_is_its_own() -> None:
-    def answer(questions: Sequence[int]) -> list[int]:
-        return [10 // question for question in questions]
-
+def test_questions_of_different_kinds_never_meet() -> None:
+    slow = Slow()
     together = Together()
 
-    assert together.ask("k", 5, answer) == 2
-    with pytest.raises(ZeroDivisionError):
-        together.ask("k", 0, answer)
-    assert together.ask("other", 2, answer) == 5
+    with ThreadPoolExecutor(2) as threads:
+        mine = threads.submit(together.ask, "mine", 1, slow)
+        assert slow.begun.wait(timeout=30)
+        slow.begun.clear()
+        other = threads.submit(together.ask, "other", 2, slow)
+        assert slow.begun.wait(timeout=30)
+        slow.go.set()
+        assert (mine.result(), other.result()) == (2, 4)
+
+    assert sorted(slow.asked) == [[1], [2]]
