@@ -55,7 +55,8 @@ class Arming:
         days: Leads each such arm gave on each day of the month so far, where its policy
             asks; int64 (n_reps, n_days).
         fair: What is fair in each such arm, where fairness is asked for.
-        wanting: Leads of each such arm that each rep could take; int64 (n_reps,).
+        wanting: Leads of each such arm that each rep could take, where they are shared
+            out at once; int64 (n_reps,).
     """
 
     drawn: Drawn
@@ -125,7 +126,8 @@ def read_arming(
         ruling: What the rules say, or None.
         book: Win rates.
         only_known: Draw no lead that has not been drawn before.
-        is_batch: Whether fairness is asked for.
+        is_batch: Whether the leads are shared out at once, and fairly where that is
+            asked for; else one after another.
     """
     if not situation.leads or situation.kind is not LeadKind.LEAD:
         return None
@@ -150,7 +152,9 @@ def read_arming(
         wanting={
             in_force.keys[place]: situation.eligible[drawn.place == place].sum(axis=0)
             for place, *_ in found.arms
-        },
+        }
+        if is_batch
+        else {},
     )
 
 
