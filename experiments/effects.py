@@ -16,6 +16,7 @@ give one ``Effect``.
   fixed ends hold for whoever looks once, at the end that was planned.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,8 +77,14 @@ class Effect:
 
     @property
     def concluded(self) -> bool:
-        """Whether 0 is excluded at all looks together."""
-        return self.low > 0 or self.high < 0
+        """Whether 0 is excluded at all looks together.
+
+        The interval of the ratio, where there is one, has to exclude it too: it may
+        just miss what that of the difference says, and both are told.
+        """
+        unknown = math.isnan(self.relative_low)
+        better = self.low > 0 and (unknown or self.relative_low > 0)
+        return better or (self.high < 0 and (unknown or self.relative_high < 0))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

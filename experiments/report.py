@@ -369,9 +369,7 @@ def _top_share(value: FloatArray) -> float:
 def _conclusion(main: Effect, metric: Metric) -> str:
     """The main sentence: what is known of the effect, at any look."""
     range_ = f"between {_signed(main.relative_low)} and {_signed(main.relative_high)}"
-    same = main.concluded == (main.relative_low > 0 or main.relative_high < 0)
-    # The ends of a ratio may just miss what those of the difference say, or be unknown.
-    if np.isnan(main.relative_low) or not same:
+    if np.isnan(main.relative_low):
         range_ = f"between {main.low:+.3g} and {main.high:+.3g} a lead"
     if not main.concluded:
         return (

@@ -91,17 +91,17 @@ def test_a_long_experiment_is_told_by_some_of_its_days_and_today(
     assert looks[-1].day == seen.day.max()
 
 
-def test_the_range_that_is_told_says_what_the_conclusion_says() -> None:
+def test_nothing_is_concluded_that_the_range_told_does_not_say() -> None:
     found = told(observed(effect=0.6))
     main = found.main
     assert main is not None
-    close = replace(main, low=1e-5, relative_low=-1e-4)
+    close = replace(main, low=1e-5, relative_low=-1e-3)
 
     words = replace(found, effects={found.metric: close}).in_words()
 
-    assert words.startswith("The treatment is better")
-    assert "between +1e-05 and" in words
-    assert "%" not in words
+    assert words.startswith("Not decided: the effect on conversions is between -0.1 %")
+    assert replace(close, relative_low=1e-3).concluded
+    assert replace(close, relative_low=np.nan).concluded
 
 
 def test_without_an_effect_nothing_is_decided_and_looking_again_is_allowed() -> None:

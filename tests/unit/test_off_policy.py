@@ -241,7 +241,8 @@ def test_few_large_rewards_make_an_interval_wider_than_their_spread_says() -> No
             drawable=np.ones((reward.size, 1), np.bool_),
         )
         found = ips(lottery, np.ones((reward.size, 1)))
-        return (found.high - found.low) / 2 / float(reward.std()) * 1_000**0.5
+        se = float(reward.std()) / float(np.sqrt(reward.size))
+        return (found.high - found.low) / 2 / se
 
     even = np.tile([0.0, 1.0], 500)
     few = np.where(np.arange(1_000) < 5, 100.0, 0.0)
