@@ -21,6 +21,7 @@ from experiments.replay import (
 from features.history import History
 from optimizer.problem import UNASSIGNED, FloatArray, IntArray
 from rightrep.domain.eligibility import Exclusion
+from rightrep.domain.fairness import FairnessRules
 from rightrep.domain.ids import TenantId
 from rightrep.domain.money import minor_digits
 from rightrep.domain.roster import UNLIMITED
@@ -288,10 +289,30 @@ def _told(
             "expect of their own choices, judged what a model of other decisions does.",
             "Doubly robust (DR) with 95 % intervals; every policy has the lottery's "
             f"leads, its candidates and equal slots, and {clipped}.",
-            "A window begins in the world that was logged: what a policy changes for "
-            "later windows is not seen.",
+            *unseen(next(iter(past.windows.values())).situation.routing.fairness),
         ),
     )
+
+
+def unseen(fairness: FairnessRules) -> list[str]:
+    """What these figures leave out of what a policy would really have done.
+
+    Args:
+        fairness: What the tenant asks for now.
+    """
+    told = [
+        "A window begins in the world that was logged: what a policy changes for "
+        "later windows is not seen."
+    ]
+    if fairness.is_set:
+        # What was asked for at an earlier time is not kept; and bands are of all the
+        # leads of a window, of which only the lottery's are planned here.
+        told.append(
+            "The tenant's fairness (routing.fairness: bands, dial, floors) is left "
+            "out: only the lottery's leads are shared out, and equal slots stand in "
+            "its place. --on waiting keeps it."
+        )
+    return told
 
 
 _VALUE = ("money.doubly_robust", "money.doubly_robust.low", "money.doubly_robust.high")

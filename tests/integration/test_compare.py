@@ -121,6 +121,7 @@ def test_history_says_that_the_optimum_earns_more_than_the_control(
     )
     assert number(past, "optimal", "overlap") == 1.0
     assert past.facts["n_decisions"] <= past.facts["n_drawn"]
+    assert "later windows is not seen" in past.notes[-1]
     told = {side["name"]: side for side in json.loads(past.as_json())["sides"]}
     assert told["optimal"][wins] == number(past, "optimal", wins)
 
