@@ -20,7 +20,7 @@ from rightrep.domain.ids import LeadId, RepId, TenantId
 from rightrep.domain.lead import LeadAttributes, LeadKind
 from rightrep.domain.presence import month_of
 from rightrep.domain.roster import Roster, micros
-from rightrep.domain.rule_sets import ByHand, RuleSet, ToPool
+from rightrep.domain.rule_sets import ByHand, Rule, RuleSet, ToPool
 from rightrep.errors import InvalidInput
 from rightrep.store import leads as lead_store
 from rightrep.store import reps, rule_facts
@@ -62,6 +62,8 @@ class Fate(StrEnum):
     """It waits for a manager."""
     POOL = "pool"
     """It is left to a pool."""
+    OTHER_POOL = "other_pool"
+    """Its rule names a pool, and by the pools' conditions it is in another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,10 +329,7 @@ class _Replay:
         if rule is None:
             return Told(Fate.NO_RULE, None, None, None, why or "")
         if why is not None or group is None:
-            fate = Fate.NO_CANDIDATES
-            if isinstance(rule.choice, ByHand | ToPool):
-                fate = Fate.BY_HAND if isinstance(rule.choice, ByHand) else Fate.POOL
-            return Told(fate, rule.name, None, None, why or "")
+            return Told(self._left(i, rule), rule.name, None, None, why or "")
         if group.policy in NEEDS_MODEL and self._value is None:
             group = replace(group, policy=FALLBACK)
         roster = self._roster()
@@ -347,6 +346,15 @@ class _Replay:
         self._take(chosen, at)
         rep_id = roster.rep_ids[chosen]
         return Told(Fate.ASSIGNED, rule.name, rep_id, ranked.told, rule.reason)
+
+    def _left(self, i: int, rule: Rule) -> Fate:
+        """What becomes of a lead that its rule gives to nobody."""
+        if isinstance(rule.choice, ByHand):
+            return Fate.BY_HAND
+        if isinstance(rule.choice, ToPool):
+            same = self._ruling.pools[i] == rule.choice.pool
+            return Fate.POOL if same else Fate.OTHER_POOL
+        return Fate.NO_CANDIDATES
 
     def _roster(self) -> Roster:
         """The reps with what they were given in the morning and since."""

@@ -284,13 +284,21 @@ def test_a_rule_that_names_another_pool_than_the_leads_own_says_so(
         served,
         {"name": "Repairs", "when": when, "policy": {"name": "pool", "pool": "east"}},
     )
-    ticket(served, "T-1", region="East")
-    ticket(served, "T-2", region="West")
+    came = "2026-03-02T09:00:00+08:00"
+    ticket(served, "T-1", region="East", created_at=came)
+    ticket(served, "T-2", region="West", created_at=came)
 
     inside, outside = (served.next(name).json()["reason"] for name in ("T-1", "T-2"))
 
     assert inside == "Rule 'Repairs' leaves it in pool 'east'."
     assert "to pool 'east', but by their conditions it is in pool 'tickets'" in outside
+    body = {"version": 1, "first": "2026-03-02", "kind": "ticket"}
+    tried = served.post("/v1/rules/dry-run", body, role=Role.MANAGER).json()
+    assert (tried["fates"]["pool"], tried["fates"]["other_pool"]) == (1, 1)
+    for pool, name in (("east", "T-1"), ("tickets", "T-2")):
+        path = f"/v1/pools/{pool}/leads"
+        (shown,) = served.get(path, role=Role.MANAGER).json()["leads"]
+        assert shown["lead_id"] == served.get(f"/v1/leads/{name}").json()["lead_id"]
 
 
 def test_fairness_counts_no_work_order_among_what_reps_were_given(
