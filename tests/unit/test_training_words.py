@@ -33,7 +33,7 @@ def test_every_column_speaks_chinese(column: Column) -> None:
         ("industry", 2, "the customer's trade: retail", "客户所属行业：retail"),
         ("industry", 9, "the customer's trade: another one", "客户所属行业：其他"),
         ("deal_value_stated", 1, "whether the deal value is stated: yes", "：是"),
-        ("recent_win_rate", 0.125, "won lately: 12.5%", "近期整体成交率：12.5%"),
+        ("recent_win_rate", 0.125, "won lately: 12.5%", "近期整体赢单率：12.5%"),
         ("log_company_size", np.log1p(80.0), "company size: 80 employees", "80 人"),
         ("touches", 3, "contacts so far: 3 count", "累计跟进次数：3 次"),
         (
