@@ -6,6 +6,7 @@ personal. No stack trace leaves the service.
 """
 
 from collections.abc import Mapping
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -166,7 +167,13 @@ def install(app: FastAPI) -> None:
 
 
 def _content() -> dict[str, Any]:
-    return {"content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}}
+    return {"content": {MEDIA_TYPE: {"schema": _schema()}}}
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    """Made once: hundreds of answers of the routes refer to it."""
+    return Problem.model_json_schema()
 
 
 def _allowed(request: Request) -> list[str]:
