@@ -189,7 +189,7 @@ def test_no_column_sees_what_comes_after_its_instant(
     assert_same(everything(present(), at), everything(other, at))
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(at=instants_asked, seed=st.integers(0, 2**32), rep=st.integers(0, 7))
 def test_no_rating_in_words_sees_what_comes_after_its_instant(
     at: pd.Timestamp, seed: int, rep: int
