@@ -14,7 +14,7 @@ serve: .venv/.stamp
 	$(PY) -m serving.cli serve --port $(PORT)
 
 test: .venv/.stamp .venv/.chromium
-	.venv/bin/pytest -n 2 --dist loadgroup
+	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/.stamp
 	.venv/bin/ruff format --check .

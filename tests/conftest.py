@@ -3,11 +3,12 @@
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 from rightrep.store.engine import Store
 from tests.postgres import Postgres, running_postgres
@@ -27,6 +28,33 @@ settings.load_profile("rightrep")
 
 TEMPLATE = "rightrep_template"
 BACKENDS = ("sqlite", "postgresql")
+
+
+TOGETHER = "tests/browser/"
+"""A folder whose tests share what takes long to make: a market, a server, a browser."""
+
+LONG = ("long", "browser", "crash")
+
+
+class ByFile(LoadScopeScheduling):  # type: ignore[misc] # untyped there
+    """Tests of one file run in one process, so that its fixtures are made once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return TOGETHER if path.startswith(TOGETHER) else path
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(
+    config: pytest.Config, log: Callable[..., None]
+) -> ByFile:
+    """Who runs what, where several processes share the tests."""
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long; all else stays in its drawn order."""
+    items.sort(key=lambda item: not any(map(item.get_closest_marker, LONG)))
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from tests.oidc_provider import CLIENT, SECRET, openid_provider
 from tests.servers import running
 from tests.serving_parts import ACME, Served, serve
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 NEW = "correct horse battery"
 LOOKS: dict[str, dict[str, Any]] = {

@@ -15,7 +15,7 @@ from tests.browser.conftest import Site, Visitor, settled
 from tests.browser.test_pages import inked
 from tests.serving_parts import ACME
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 
 def shown(page: Page) -> Locator:

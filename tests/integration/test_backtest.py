@@ -15,6 +15,8 @@ from serving import cli
 from training.backtest import backtest, refit_instants
 from training.boosting import Trees
 
+pytestmark = pytest.mark.long
+
 SETTINGS = MarketSettings(
     n_leads=2_500,
     n_reps=8,
@@ -27,7 +29,6 @@ SETTINGS = MarketSettings(
 )
 
 
-@pytest.mark.xdist_group("mlflow")
 def test_a_backtest_prints_both_sides_with_intervals_and_logs_them(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -29,7 +29,7 @@ from serving.usecases.learning import learn, publish
 from tests.serving_parts import ACME, serve
 from training.registry import read_sheets
 
-pytestmark = pytest.mark.xdist_group("mlflow")
+pytestmark = pytest.mark.long
 
 MARKET = MarketSettings(
     n_leads=3_000,

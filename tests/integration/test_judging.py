@@ -17,6 +17,8 @@ from training.model import ConversionModel
 from training.promotion import ENOUGH
 from training.retrain import train
 
+pytestmark = pytest.mark.long
+
 
 class Contrary(Contestant):
     """Likes best whom the model likes least."""

@@ -6,6 +6,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 NOTEBOOK = ROOT / "docs" / "notebooks" / "compare_policies.ipynb"
 
@@ -27,7 +29,6 @@ def test_the_notebook_is_kept_without_outputs(
     assert all(cell.outputs == [] and cell.execution_count is None for cell in cells)
 
 
-@pytest.mark.xdist_group("mlflow")
 def test_the_notebook_runs_without_an_error_or_a_warning(
     notebook: nbformat.NotebookNode,
     tmp_path: Path,

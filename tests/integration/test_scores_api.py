@@ -20,6 +20,8 @@ from serving.usecases.situation import read_situation
 from tests.loop_market import make_market, serve_market
 from tests.serving_parts import ACME, Served, serve
 
+pytestmark = pytest.mark.long
+
 HAN = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -55,7 +57,6 @@ def scores(served: Served, lead: str, **query: object) -> Any:
     return answer.json()
 
 
-@pytest.mark.xdist_group("mlflow")
 def test_a_lead_has_a_score_a_tier_and_reasons_in_either_language(
     trained: Served, lead: str
 ) -> None:
@@ -74,7 +75,6 @@ def test_a_lead_has_a_score_a_tier_and_reasons_in_either_language(
     assert len({one["lead_score"] for one in (english, chinese)}) == 1
 
 
-@pytest.mark.xdist_group("mlflow")
 def test_a_tenants_own_thresholds_move_a_lead_to_another_tier(
     trained: Served, lead: str
 ) -> None:
@@ -95,7 +95,6 @@ def test_a_tenants_own_thresholds_move_a_lead_to_another_tier(
         trained.call("PUT", "/v1/settings/tiers", {"tiers": {}}, role=Role.MANAGER)
 
 
-@pytest.mark.xdist_group("mlflow")
 def test_rules_ask_for_the_score_that_the_model_in_force_gives(
     trained: Served, lead: str
 ) -> None:
@@ -125,7 +124,6 @@ def test_rules_ask_for_the_score_that_the_model_in_force_gives(
     assert matched == {"enough": True, "too much": False, "tier": True}
 
 
-@pytest.mark.xdist_group("mlflow")
 def test_a_work_order_is_given_without_a_word_from_the_model(trained: Served) -> None:
     trained.add_leads("repair", kind="ticket")
 
@@ -142,7 +140,6 @@ def test_a_work_order_is_given_without_a_word_from_the_model(trained: Served) ->
     assert "no chance to win" in refused.text
 
 
-@pytest.mark.xdist_group("mlflow")
 def test_a_handover_by_the_optimal_policy_says_what_the_model_expects(
     trained: Served,
 ) -> None:

@@ -19,6 +19,8 @@ from training.model_file import load_model
 from training.registry import log_training, set_champion
 from training.retrain import TrainedModel, train
 
+pytestmark = pytest.mark.long
+
 EXPERIMENT = "rightrep-test"
 
 
@@ -178,7 +180,6 @@ def test_a_backtest_judges_every_refit_by_later_decisions(backtested: Backtest) 
     assert backtested.gain.n_clusters <= 16
 
 
-@pytest.mark.xdist_group("mlflow")
 def test_a_training_is_logged_registered_and_made_champion(
     trained: TrainedModel, tmp_path: Path
 ) -> None:
