@@ -41,9 +41,12 @@ class Postgres:
         return f"postgresql+psycopg://postgres@/{database}?host={socket}"
 
     def create_database(self, name: str, template: str = "template0") -> None:
-        """A new database, copied from another that nobody is using."""
+        """A new database, copied from another that nobody is using.
+
+        As files: without fsync that takes half as long as through the log.
+        """
         self.admin(
-            sql.SQL("create database {} template {}").format(
+            sql.SQL("create database {} template {} strategy file_copy").format(
                 sql.Identifier(name), sql.Identifier(template)
             )
         )

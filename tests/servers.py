@@ -42,12 +42,14 @@ class Server:
             stderr=subprocess.DEVNULL,
         )
         until = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < until:
-            try:
-                if httpx.get(f"{self.url}/readyz", timeout=5).is_success:
-                    return
-            except httpx.HTTPError:
-                time.sleep(0.1)
+        # One client: each makes its own TLS context, which takes longer than asking.
+        with httpx.Client(timeout=5) as client:
+            while time.monotonic() < until:
+                try:
+                    if client.get(f"{self.url}/readyz").is_success:
+                        return
+                except httpx.HTTPError:
+                    time.sleep(0.1)
         raise TimeoutError("The server did not get ready.")
 
     def kill(self) -> None:

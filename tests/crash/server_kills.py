@@ -93,30 +93,28 @@ def _assign_all(
     seed: int,
 ) -> None:
     rng = random.Random(seed)
-    while True:
-        with lock:
-            if not waiting:
-                return
-            lead = waiting.pop()
-        while lead not in answers:
-            server = rng.choice(servers)
-            try:
-                answer = httpx.post(
-                    f"{server.url}/v1/assignments/next",
-                    json={"lead": lead},
-                    headers={
-                        "Authorization": f"Bearer {key}",
-                        "Idempotency-Key": f"give {lead}",
-                    },
-                    timeout=30,
-                )
-            except httpx.HTTPError:
-                time.sleep(0.02)
-                continue
-            if answer.status_code == 200:
-                answers[lead] = answer.json()["decision_id"]
-            elif answer.status_code < 500:
-                raise AssertionError(answer.text)
+    bearer = {"Authorization": f"Bearer {key}"}
+    with httpx.Client(headers=bearer, timeout=30) as client:
+        while True:
+            with lock:
+                if not waiting:
+                    return
+                lead = waiting.pop()
+            while lead not in answers:
+                server = rng.choice(servers)
+                try:
+                    answer = client.post(
+                        f"{server.url}/v1/assignments/next",
+                        json={"lead": lead},
+                        headers={"Idempotency-Key": f"give {lead}"},
+                    )
+                except httpx.HTTPError:
+                    time.sleep(0.1)
+                    continue
+                if answer.status_code == 200:
+                    answers[lead] = answer.json()["decision_id"]
+                elif answer.status_code < 500:
+                    raise AssertionError(answer.text)
 
 
 def _kill_at_random(
@@ -125,13 +123,18 @@ def _kill_at_random(
     kills: int,
     rng: random.Random,
 ) -> int:
-    done = 0
+    done, restarts = 0, dict[str, threading.Thread]()
     while done < kills and any(client.is_alive() for client in clients):
         time.sleep(rng.uniform(0.1, 0.8))
         victim = rng.choice(servers)
+        if victim.url in restarts:
+            restarts[victim.url].join()
         victim.kill()
         done += 1
-        victim.start()
+        restarts[victim.url] = threading.Thread(target=victim.start)
+        restarts[victim.url].start()
+    for restart in restarts.values():
+        restart.join()
     return done
 
 

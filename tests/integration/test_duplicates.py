@@ -1,6 +1,6 @@
 """One customer, one record: what a CRM, a manager and the nightly job may rely on."""
 
-import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from rightrep.domain.roles import Role
 from rightrep.intake.linkage import default_weights
@@ -17,6 +18,7 @@ from rightrep.store.engine import Store
 from rightrep.store.erasure import erase_lead
 from rightrep.store.identities import digests, drop_keys, read_identities
 from rightrep.store.merges import list_merges
+from serving.cli import app
 from serving.usecases.linking import link_everybody, links_of
 from tests.serving_parts import ACME, NOON, Served, serve
 
@@ -354,22 +356,20 @@ def test_the_server_starts_without_what_only_the_job_needs() -> None:
     assert done.stdout.strip() == "set()"
 
 
-def test_the_terminal_lists_accepts_and_takes_back(served: Served) -> None:
+def test_the_terminal_lists_accepts_and_takes_back(
+    sqlite_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'store.db')}"
+    store = Store(url)
+    served = serve(store, tmp_path)
     pair = similar(served)
-    url = served.context.store.url.render_as_string(hide_password=False)
-    told = {"RIGHTREP_DATABASE_URL": url, "RIGHTREP_TENANT": ACME}
-    told["RIGHTREP_HOME"] = str(served.context.settings.home)
+    monkeypatch.setenv("RIGHTREP_DATABASE_URL", url)
+    monkeypatch.setenv("RIGHTREP_TENANT", ACME)
+    monkeypatch.setenv("RIGHTREP_HOME", str(tmp_path))
 
     def said(*words: str) -> str:
-        command = [sys.executable, "-m", "serving.cli", "duplicates", *words]
-        done = subprocess.run(
-            command,
-            env={**os.environ, **told},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
+        done = CliRunner().invoke(app, ["duplicates", *words], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
         return done.stdout
 
     listed = said("list")
@@ -379,3 +379,4 @@ def test_the_terminal_lists_accepts_and_takes_back(served: Served) -> None:
 
     assert "company: the same name" in listed
     assert customer_merges(served) == 0
+    store.close()
