@@ -1,6 +1,7 @@
 """What a manager does with the pages, in a real browser."""
 
 import re
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from tests import board_market as market
 from tests.browser.conftest import Site, Visitor, settled
 from tests.serving_parts import ACME
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 HERE = Path(__file__).parent
 AXE = (HERE / "vendor" / "axe.min.js").read_text(encoding="utf-8")
@@ -169,7 +170,9 @@ def test_charts_follow_the_colour_scheme_while_the_page_is_open(visit: Visitor) 
     page.emulate_media(color_scheme="dark")
 
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
-    page.wait_for_timeout(100)
+    deadline = time.monotonic() + 20
+    while inked(page, "loads", "given") <= 300 and time.monotonic() < deadline:
+        page.wait_for_timeout(20)
     assert inked(page, "loads", "given") > 300
 
 

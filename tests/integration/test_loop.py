@@ -30,7 +30,7 @@ from tests.loop_market import MARKET, context_of, make_market, serve_market
 from tests.servers import running
 from tests.serving_parts import ACME, Served, serve
 
-pytestmark = pytest.mark.xdist_group("mlflow")
+pytestmark = pytest.mark.long
 
 EARLIER = timedelta(days=150)
 
@@ -445,14 +445,17 @@ def test_a_moved_champion_is_taken_up_while_requests_go_on(
 
     with running(url, home, tenant=ACME) as [server]:
 
+        def ask_next(http: httpx.Client) -> None:
+            answer = http.post(
+                "/v1/assignments/next", json={"lead": lead, "dry_run": True}
+            )
+            statuses.append(answer.status_code)
+            versions.append(str(answer.json().get("model_version")))
+
         def go_on() -> None:
             with httpx.Client(base_url=server.url, headers=key, timeout=60) as http:
                 while not stop.is_set():
-                    answer = http.post(
-                        "/v1/assignments/next", json={"lead": lead, "dry_run": True}
-                    )
-                    statuses.append(answer.status_code)
-                    versions.append(str(answer.json().get("model_version")))
+                    ask_next(http)
 
         def until(version: str) -> None:
             for _ in range(600):
@@ -474,10 +477,13 @@ def test_a_moved_champion_is_taken_up_while_requests_go_on(
         stop.set()
         for thread in threads:
             thread.join()
+        # What was under way may still be the one before; what comes after is not.
+        with httpx.Client(base_url=server.url, headers=key, timeout=60) as http:
+            ask_next(http)
 
     assert moved.status_code == 200, moved.text
     assert set(statuses) == {200}
-    assert {"1", "2"} <= set(versions)
+    assert "1" in versions
     assert versions[-1] == "2"
 
 
