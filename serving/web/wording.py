@@ -131,7 +131,11 @@ class Say:
         elif hours < _DAYS_FROM_HOURS:
             amount, unit = hours, "duration-hour"
         digits = 0 if amount >= 10.0 or unit == "duration-minute" else 1
-        return format_unit(round(amount, digits), unit, locale=self.locale)
+        # Babel's Chinese has the short words alone, and says so by the unit's own name.
+        said = format_unit(round(amount, digits), unit, "long", locale=self.locale)
+        if unit in said:
+            said = format_unit(round(amount, digits), unit, "short", locale=self.locale)
+        return said
 
     def _money(self, major: float, currency: str) -> str:
         is_whole = major == 0 or abs(major) >= _WHOLE_FROM
