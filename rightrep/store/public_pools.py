@@ -30,7 +30,6 @@ from rightrep.store.guard import of_tenant
 from rightrep.store.private_pools import groups_of
 from rightrep.store.schema import (
     decisions,
-    lead_versions,
     leads,
     merges,
     outcomes,
@@ -40,6 +39,7 @@ from rightrep.store.schema import (
 from rightrep.store.session import ReadSession
 from rightrep.store.sets import any_of, batches
 from rightrep.store.types import UtcDateTime
+from rightrep.store.versions import known_then
 
 PAGE = 1_000
 
@@ -202,29 +202,15 @@ def _meets(conditions: Mapping[str, Sequence[Scalar]]) -> "ColumnElement[bool]":
 
 def _known(name: str) -> "ColumnElement[Any]":
     """An attribute of a lead as it was known then."""
-    versions = lead_versions.alias()
     # It names the owner's row, so that SQLite looks only at leads without owner: of
     # 200,000 leads that is a twentieth.
     lead_id = func.coalesce(ownership.c.lead_id, leads.c.lead_id)
-    told = (
-        select(versions.c[name])
-        .where(
-            versions.c.tenant_id == leads.c.tenant_id,
-            versions.c.lead_id == lead_id,
-            versions.c.valid_from <= _AS_OF,
-            versions.c.recorded_at <= _AS_OF,
-        )
-        .order_by(versions.c.valid_from.desc(), versions.c.recorded_at.desc())
-        .limit(1)
-        .correlate(leads, ownership)
-        .scalar_subquery()
-    )
+    told = known_then(name, lead_id, leads, ownership)
     return (
         func.coalesce(told, LeadAttributes().stage.value) if name == "stage" else told
     )
 
 
-_AS_OF = bindparam("as_of", type_=UtcDateTime())
 _FREE = {kind: _free(kind) for kind in (None, *LeadKind)}
 _FORMER = (
     select(

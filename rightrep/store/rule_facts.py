@@ -30,7 +30,7 @@ from rightrep.store.guard import of_tenant
 from rightrep.store.kinds import TICKETS, of_kind
 from rightrep.store.session import ReadSession
 from rightrep.store.sets import any_of, batches
-from rightrep.store.versions import in_force
+from rightrep.store.versions import known_then
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,16 +244,12 @@ def _judged(segment: str | None) -> "Select[Any]":
     )
     value: ColumnElement[Any] = null()
     if segment is not None:
-        known = in_force(schema.lead_versions).subquery("known")
-        value = known.c[segment]
-        joined = joined.outerjoin(known, known.c.lead_id == told.c.lead_id)
-    won = case((told.c.result == Result.WON.value, 1), else_=0)
-    query = (
+        value = known_then(segment, told.c.lead_id, told)
+    judged = (
         select(
             rep_id.label("rep_id"),
             value.label("value"),
-            func.sum(won).label("won"),
-            func.count().label("judged"),
+            case((told.c.result == Result.WON.value, 1), else_=0).label("won"),
         )
         .select_from(joined)
         .where(
@@ -264,8 +260,14 @@ def _judged(segment: str | None) -> "Select[Any]":
             told.c.recorded_at <= _at(told.c.recorded_at),
             rep_id.is_not(None),
         )
+        .subquery()
     )
-    return query.group_by(rep_id, *([] if segment is None else [value]))
+    return select(
+        judged.c.rep_id,
+        judged.c.value,
+        func.sum(judged.c.won).label("won"),
+        func.count().label("judged"),
+    ).group_by(judged.c.rep_id, judged.c.value)
 
 
 def _held() -> "Select[Any]":

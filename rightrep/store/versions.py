@@ -6,10 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, Select, Table, bindparam, func, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    FromClause,
+    Select,
+    Table,
+    bindparam,
+    func,
+    select,
+)
 
 from rightrep.store.guard import of_tenant
 from rightrep.store.rows import insert_new
+from rightrep.store.schema import lead_versions
 from rightrep.store.session import ReadSession, WriteSession
 from rightrep.store.sets import any_of, batches, digest
 
@@ -79,6 +89,37 @@ def in_force(table: Table, among: "Select[Any] | None" = None) -> "Select[Any]":
         ranked = ranked.where(of.in_(among))
     versions = ranked.subquery()
     return select(versions).where(versions.c.rank == 1)
+
+
+def known_then(
+    name: str, lead_id: "ColumnElement[str]", *beside: FromClause
+) -> "ColumnElement[Any]":
+    """An attribute of a lead as it was known at ``:as_of``, looked up lead by lead.
+
+    For many leads of a query: what ``in_force`` gives cannot be looked up by lead once
+    it is joined to (SQLite went through all of it once per outcome).
+
+    Args:
+        name: A column of ``lead_versions``.
+        lead_id: The lead.
+        beside: Tables of the query that ``lead_id`` is of; their tenant is the
+            session's.
+    """
+    told = lead_versions.alias()
+    as_of = bindparam("as_of", type_=told.c.valid_from.type)
+    return (
+        select(told.c[name])
+        .where(
+            of_tenant(told),
+            told.c.lead_id == lead_id,
+            told.c.valid_from <= as_of,
+            told.c.recorded_at <= as_of,
+        )
+        .order_by(told.c.valid_from.desc(), told.c.recorded_at.desc())
+        .limit(1)
+        .correlate(*beside)
+        .scalar_subquery()
+    )
 
 
 def _id_column(table: Table) -> "Column[Any]":
