@@ -159,10 +159,16 @@ def _effect_line(metric: Metric, found: Reported) -> str:
             f"{mean / scale:,.2f} {currency}"
             for mean in (one.treatment_mean, one.control_mean)
         ]
+    # Where an arm has won nothing there is no ratio.
+    ratio = ""
+    if one.relative_low == one.relative_low:
+        ratio = (
+            f", {one.relative:+.1%} (between {one.relative_low:+.1%} and "
+            f"{one.relative_high:+.1%})"
+        )
     return (
-        f"  {metric.value}: {means[0]} against {means[1]} a lead, "
-        f"{one.relative:+.1%} (between {one.relative_low:+.1%} and "
-        f"{one.relative_high:+.1%}) on {one.n_treatment:,} and {one.n_control:,} leads"
+        f"  {metric.value}: {means[0]} against {means[1]} a lead{ratio} on "
+        f"{one.n_treatment:,} and {one.n_control:,} leads"
     )
 
 

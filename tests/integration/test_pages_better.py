@@ -17,6 +17,8 @@ from rightrep.domain.roles import Role
 from rightrep.store.engine import Store
 from rightrep.store.experiments import create_experiment, stop_experiment
 from rightrep.store.outcomes import record_outcomes
+from serving.commands.experiments import report_in_words
+from serving.usecases.experiment_report import read_report
 from serving.usecases.experiments import Wanted, designed
 from serving.web.language import COOKIE
 from tests import trial_parts
@@ -161,6 +163,23 @@ def test_a_worse_policy_and_an_open_question_are_said_plainly(
     run(served, started(served), control, treatment)
 
     assert words in shown_at(served)
+
+
+@pytest.mark.parametrize(
+    ("control", "treatment", "words"),
+    [(0.5, 0.0, "No, it is worse."), (0.0, 0.5, "Yes, it is better.")],
+)
+def test_where_an_arm_won_nothing_no_per_cent_is_made_up(
+    served: Served, control: float, treatment: float, words: str
+) -> None:
+    run(served, started(served), control, treatment)
+
+    shown = shown_at(served)
+    with served.context.store.read(ACME) as session:
+        found = read_report(session, "spring", at=served.clock.now())
+
+    assert f"{words} One of the two has won nothing yet" in shown
+    assert not re.findall(r"\bnan\b", f"{shown} {report_in_words(found)}".casefold())
 
 
 def test_lost_leads_stop_the_page_and_show_the_sizes(served: Served) -> None:
