@@ -23,6 +23,13 @@ from serving.usecases.context import Context
 from serving.usecases.imports import ImportReport, import_file, rejects_path
 from serving.usecases.linking import ask_to_link
 
+MappingFile = Annotated[
+    Path | None, typer.Option(help="TOML file that says what the columns are.")
+]
+RejectsFile = Annotated[
+    Path | None, typer.Option(help="Where refused rows go; here by default.")
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
@@ -35,13 +42,8 @@ def register(app: typer.Typer) -> None:
 def import_(
     kind: Annotated[Kind, typer.Argument(help="What the rows are.")],
     path: Annotated[Path, typer.Argument(help="CSV, JSON, JSON lines or .xlsx.")],
-    mapping: Annotated[
-        Path | None,
-        typer.Option(help="TOML file that says what the columns are."),
-    ] = None,
-    rejects: Annotated[
-        Path | None, typer.Option(help="Where refused rows go; here by default.")
-    ] = None,
+    mapping: MappingFile = None,
+    rejects: RejectsFile = None,
 ) -> None:
     """Land leads, reps, decisions, outcomes, activities, companies or costs."""
     require_file(path, "path")
@@ -65,13 +67,8 @@ def import_(
 
 def enrich(
     path: Annotated[Path, typer.Argument(help="A register: CSV, JSON or .xlsx.")],
-    mapping: Annotated[
-        Path | None,
-        typer.Option(help="TOML file that says what the columns are."),
-    ] = None,
-    rejects: Annotated[
-        Path | None, typer.Option(help="Where refused rows go; here by default.")
-    ] = None,
+    mapping: MappingFile = None,
+    rejects: RejectsFile = None,
 ) -> None:
     """Fill what is not known of customers and leads from a register of companies."""
     import_(Kind.COMPANIES, path, mapping, rejects)
