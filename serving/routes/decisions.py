@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -150,7 +151,11 @@ def get_decision(decision_id: Key, session: Reading, caller: Caller) -> Decision
 
 def excluded_out(excluded: Mapping[RepId, str]) -> list[ExcludedOut]:
     """Reason codes spelled out."""
-    return [
-        ExcludedOut(rep_id=rep_id, code=code, why=SENTENCES[Exclusion[code.upper()]])
-        for rep_id, code in excluded.items()
-    ]
+    return [_excluded(rep_id, code) for rep_id, code in excluded.items()]
+
+
+@lru_cache(maxsize=50_000)
+def _excluded(rep_id: RepId, code: str) -> ExcludedOut:
+    """Kept, since most leads have the same reps excluded for the same reasons."""
+    why = SENTENCES[Exclusion[code.upper()]]
+    return ExcludedOut(rep_id=rep_id, code=code, why=why)

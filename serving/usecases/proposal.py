@@ -1,8 +1,9 @@
 """Who should have one lead now, best first, and why: a pure function of an outlook."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import TypedDict
 
 import numpy as np
@@ -22,7 +23,9 @@ from serving.usecases.choosing import FALLBACK, LOTTERY, OPTIMAL
 from serving.usecases.outlook import Outlook
 from serving.usecases.ruled_choice import NEEDS_MODEL, rank_one
 from serving.usecases.ruling import NOBODYS, Group, Ruling, as_seen, groups_of
-from serving.usecases.situation import Situation, problem_of
+from serving.usecases.situation import Situation, problem_of, value_of
+
+_REASONS = [code.name.lower() for code in Exclusion]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,13 +111,8 @@ class Proposal:
 
     def excluded(self) -> dict[RepId, str]:
         """Reason code of every rep who may not have the lead."""
-        return {
-            rep_id: Exclusion(code).name.lower()
-            for rep_id, code in zip(
-                self.situation.rep_ids, self.codes()[0].tolist(), strict=True
-            )
-            if code
-        }
+        codes, rep_ids = self.codes()[0], self.situation.rep_ids
+        return {rep_ids[j]: _REASONS[codes[j]] for j in np.flatnonzero(codes).tolist()}
 
     def runner_ups(self, chosen: int) -> list[RunnerUp]:
         """The next best after the chosen one, with their numbers."""
@@ -192,8 +190,8 @@ def propose_one(outlook: Outlook, lead: int) -> Proposal:
         cannot = "the shadow prices have expired"
     in_force = None if scores is None or expired else priced
     seed = _seed(situation.lead_ids[0]) if arm is None or key is None else arm.seed
-    problem = problem_of(situation, scores, seed=seed)
-    value = np.asarray(problem.value[0], dtype=np.float64)
+    value = value_of(situation, scores)[0]
+    problem = partial(problem_of, situation, scores, seed=seed)
     price = np.zeros(value.size) if in_force is None else in_force.now
     choice = choose(
         value * situation.waiting_weight[0],
@@ -201,7 +199,7 @@ def propose_one(outlook: Outlook, lead: int) -> Proposal:
         situation.open_slots,
         price,
         waited=situation.waited,
-        rng=np.random.default_rng(problem.seed),
+        rng=np.random.default_rng(seed),
     )
     return Proposal(
         situation=situation,
@@ -232,7 +230,7 @@ class _Ranked(TypedDict):
 
 def _ranked(
     situation: Situation,
-    problem: Problem,
+    problem: Callable[[], Problem],
     choice: Choice,
     cannot: str | None,
     ruling: Ruling | None,
@@ -242,7 +240,7 @@ def _ranked(
 
     Args:
         situation: One lead.
-        problem: The same as arrays.
+        problem: Gives the same as arrays, for policies; most leads need none.
         choice: The best by value minus price.
         cannot: Why the model or the prices cannot answer, or None.
         ruling: What the rule set in force says, or None.
@@ -275,9 +273,9 @@ def _ranked(
         ranked["ranking"] = [int(j) for j in order]
         ranked["policy"], ranked["propensity"] = LOTTERY, 1.0 / n_open
     elif (group := _group_of(ruling, arm)) is not None:
-        ranked |= _by_group(situation, problem, group, ruling, cannot)
+        ranked |= _by_group(situation, problem(), group, ruling, cannot)
     elif cannot is not None or n_open < routing.min_candidates:
-        first = int(POLICIES[FALLBACK](problem).rep_of[0])
+        first = int(POLICIES[FALLBACK](problem()).rep_of[0])
         others = [j for j in ranked["ranking"] if j != first]
         ranked["ranking"], ranked["policy"] = [first, *others], FALLBACK
         ranked["fallback"] = cannot or f"only {n_open} reps may take the lead"
