@@ -73,14 +73,19 @@ class Postgres:
 
 
 @contextmanager
-def running_postgres() -> Iterator[Postgres]:
-    """Start a server with an empty cluster; stop it and remove its files at the end."""
+def running_postgres(*, durable: bool = False) -> Iterator[Postgres]:
+    """Start a server with an empty cluster; stop it and remove its files at the end.
+
+    Args:
+        durable: Whether a commit waits for the disk. Without it what was written
+            survives a killed server, not a lost power supply.
+    """
     folder = Path(tempfile.mkdtemp(prefix="rightrep-pg-"))
     who = _as_nobody(folder) if os.getuid() == 0 else {}
     try:
         binaries = _readable_binaries(folder) if who else installed_binaries()
         _initdb(binaries, folder, who)
-        server = _start(binaries, folder, who)
+        server = _start(binaries, folder, who, durable=durable)
         try:
             _wait(folder, server)
             yield Postgres(folder)
@@ -129,12 +134,12 @@ def _initdb(binaries: Path, folder: Path, who: dict[str, Any]) -> None:
 
 
 def _start(
-    binaries: Path, folder: Path, who: dict[str, Any]
+    binaries: Path, folder: Path, who: dict[str, Any], *, durable: bool
 ) -> "subprocess.Popen[bytes]":
-    # Without fsync what was written survives a killed server, not a lost power supply.
     command: list[str | Path] = [binaries / "bin" / "postgres", "-D", folder / "data"]
     command += ["-k", folder, "-c", "listen_addresses=", "-c", "max_connections=200"]
-    command += ["-c", "fsync=off"]
+    if not durable:
+        command += ["-c", "fsync=off"]
     with (folder / "log").open("wb") as log:
         return subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, **who)
 

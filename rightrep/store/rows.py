@@ -26,7 +26,7 @@ from rightrep.store.sets import batches
 from rightrep.store.types import to_json
 
 MANY = 64
-"""From so many rows on they go past SQLAlchemy: by COPY, or straight to the driver."""
+"""From so many rows on PostgreSQL takes them by COPY."""
 
 
 def insert_new(
@@ -56,14 +56,16 @@ def insert_new(
 def add_made(
     session: WriteSession, table: Table, rows: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Add rows whose keys were made in this transaction.
+    """Add rows whose keys were made in this transaction, past SQLAlchemy where it pays.
 
     Args:
         session: Where to write.
         table: Where to.
         rows: The same columns in every row.
     """
-    if len(rows) < MANY:
+    if not rows:
+        return
+    if session.is_postgresql and len(rows) < MANY:
         insert_new(session, table, rows)
         return
     columns = {name: [row[name] for row in rows] for name in rows[0]}
