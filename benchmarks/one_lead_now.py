@@ -105,8 +105,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             "the constant is the same app's /healthz, asked in turns",
             "every decision was answered 200 and names a rep",
             "who waits is answered together, so more clients wait for fewer commits",
-            "a lone lead takes 24 statements and a wait for the disk; its facts made into "
-            "columns and scored are two fifths of its processor time, statements a third",
+            "a lone lead takes 24 statements and a wait for the disk; its facts made "
+            "into columns and scored are two fifths of its processor time, statements "
+            "a third",
         ),
         extra={"unit": "decisions per second over constants per second, worst line"},
     )
