@@ -6,9 +6,15 @@ with those on load and groups (exact), and with all three. Every plan is checked
 every limit. HiGHS (interior point) solves the linear relaxation at dial 0 over all
 pairs: of a batch a tenth as large, then larger, as far as it gets in its time, with the
 bound found here beside its own.
+
+Two batches are refused: one in which a fiftieth of the reps may take none but the
+poorest leads, so that no plan keeps their quality shares, and one whose floors owe a
+group more than its band lets it have. Every widening that the refusal names is planned
+with, from nothing.
 """
 
 import dataclasses
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -22,8 +28,9 @@ from optimizer.dial import Planner
 from optimizer.fairness import Fairness, broken_bands, solve_fair
 from optimizer.problem import Plan, Problem
 from optimizer.quality_model import QualityModel
-from optimizer.shares import limits_of, quality_band_of
+from optimizer.shares import limits_of, quality_band_of, quality_of
 from optimizer.verify import gap, loads, total_value, violations
+from rightrep.errors import InfeasiblePlan
 
 LEADS, REPS = 10_000, 500
 QUICK_LEADS, QUICK_REPS = 1_000, 50
@@ -35,6 +42,13 @@ ALL_BANDS = dataclasses.replace(NETWORK, quality_band=0.4)
 HIGHS_SECONDS, QUICK_HIGHS_SECONDS = 300.0, 15.0
 HIGHS_PARTS = (0.1, 0.3, 1.0)
 """Parts of the batch's leads and reps that HiGHS is given, one after another."""
+NARROW = dataclasses.replace(NETWORK, quality_band=0.2)
+OWING = dataclasses.replace(ALL_BANDS, load_band=None)
+POOR_REPS, POOR_LEADS = 0.02, 1 / 3
+"""Part of the reps who may take none but the poorest leads, and that of these leads."""
+OWED = 1.3
+"""Floors of the group that is owed too much, over leads per rep."""
+WIDEN = re.compile(r"Widen the (\w+) band from [\d.]+ to ([\d.]+): ")
 SAME = 1e-9
 """Spreads nearer than this are the same."""
 
@@ -50,8 +64,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     banded = _curve(problem, "load, group, quality", ALL_BANDS)
     seconds = QUICK_HIGHS_SECONDS if asked.quick else HIGHS_SECONDS
     peer = _against_highs(n_leads, n_reps, seconds)
+    refused = [
+        *_refused(_poor_fare(problem), NARROW),
+        *_refused(_owed(problem), OWING),
+    ]
     rises = sum(_n_rises(rows) for rows in (free, exact, banded))
-    rows = [*free, *exact, *banded, *peer]
+    rows = [*free, *exact, *banded, *refused, *peer]
     figure = Figure(
         name="fairness",
         value=rises,
@@ -63,6 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             "Bands: load 20 %, group 10 %, quality 40 %, around the weights.",
             "Gap: proven bound minus value, over the bound; seconds of each point with "
             "what came before it (the first of each curve starts from nothing).",
+            "Refused: seconds until it was said which limits collide and what is "
+            "enough; below it what was named, planned with.",
             f"HiGHS: the linear relaxation over all pairs, {seconds:g} s at most; "
             "where it is out of time, larger batches are not tried.",
         ),
@@ -71,6 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "worst gap, load and group": max(_numbers([*free, *exact], "gap")),
             "worst gap, all bands": max(_numbers(banded, "gap")),
             "seconds, all bands at dial 0": banded[0]["seconds"],
+            "seconds to refuse a quality band": refused[0]["seconds"],
             "HiGHS seconds on its largest batch": peer[-1]["seconds"],
         },
     )
@@ -135,6 +156,44 @@ def _curve(
             }
         )
     return rows
+
+
+def _poor_fare(problem: Problem) -> Problem:
+    """Some reps may take none but the poorest leads."""
+    quality = quality_of(problem)
+    eligible = problem.eligible.copy()
+    n_poor = round(POOR_REPS * problem.n_reps)
+    eligible[quality > np.quantile(quality, POOR_LEADS), :n_poor] = False
+    return dataclasses.replace(problem, eligible=eligible)
+
+
+def _owed(problem: Problem) -> Problem:
+    """The first group's reps are owed more than the group's share."""
+    assert problem.group is not None
+    floor = round(OWED * problem.n_leads / problem.n_reps)
+    first = problem.group == problem.group.min()
+    return dataclasses.replace(problem, floor=np.where(first, floor, 0))
+
+
+def _refused(problem: Problem, bands: Fairness) -> list[Row]:
+    """The refusal, and a plan within each widening that it says is enough."""
+    start = time.perf_counter()
+    try:
+        solve_fair(problem, bands)
+    except InfeasiblePlan as error:
+        seconds = round(time.perf_counter() - start, 2)
+        named = [found for one in error.remedies if (found := WIDEN.match(one))]
+    else:
+        raise AssertionError("Limits that collide were not refused.")
+    rows: list[Row] = []
+    for field, width in (found.groups() for found in named):
+        looser = dataclasses.replace(bands, **{f"{field}_band": float(width)})
+        rows += _curve(problem, f"{field} widened to {width}", looser, dials=(0.0,))
+    first = dict.fromkeys(rows[0])
+    return [
+        first | {"bands": f"refused, {len(named)} enough", "seconds": seconds},
+        *rows,
+    ]
 
 
 def _against_highs(n_leads: int, n_reps: int, seconds: float) -> list[Row]:

@@ -164,8 +164,13 @@ def _owed(pairs: Pairs, limits: Limits, short: BoolArray, missing: int) -> Short
 def _remedies(
     problem: Problem, pairs: Pairs, fairness: Fairness, missing: int
 ) -> Iterator[str]:
-    """Each single loosening that is enough, with what the best plan is then worth."""
+    """Each single loosening that is enough, with what the best plan is then worth.
+
+    Enough for the limits on leads: quality is looked at when these can be kept.
+    """
     resolver = Resolver(problem)
+    banded = fairness.quality_band is not None
+    unsure = ", if the quality band can be kept as well" if banded else ""
     for field in ("load_band", "group_band"):
         width = getattr(fairness, field)
         if width is None:
@@ -174,14 +179,14 @@ def _remedies(
         if enough is None:
             continue
         looser = dataclasses.replace(fairness, **{field: enough})
-        worth = _worth(problem, resolver, limits_of(problem, looser))
+        worth = _worth(problem, resolver, limits_of(problem, looser)) + unsure
         name = field.replace("_", " ")
         yield f"Widen the {name} from {width:g} to {enough:.2f}: {worth}."
     if problem.floor.any():
         free = dataclasses.replace(problem, floor=np.zeros_like(problem.floor))
         limits = limits_of(free, fairness)
         if shortage(pairs, limits).missing == 0:
-            worth = _worth(problem, resolver, limits)
+            worth = _worth(problem, resolver, limits) + unsure
             yield f"Lower the floors by {missing} leads or more: without any {worth}."
     yield "Make more leads eligible for these reps, or wait for more."
 

@@ -141,8 +141,12 @@ class Planner:
         """
         return dataclasses.replace(self.limits, n_given=int(self._best.load.sum()))
 
-    def nearest(self) -> Relaxed:
-        """The relaxation that leaves least quality outside the bands at dial 0.
+    def nearest(self, also: BoolArray | None = None) -> Relaxed:
+        """The relaxation that leaves nearly least quality outside the bands at dial 0.
+
+        Args:
+            also: Pairs to begin with beside those of the best plan;
+                bool (n_leads, n_reps).
 
         Raises:
             InfeasiblePlan: The limits on leads collide.
@@ -151,6 +155,8 @@ class Planner:
         if self.band is None:
             raise InvalidInput("There is no quality band.", field="quality_band")
         active = near_pairs(self.problem, self._best.rep_of, self._best.prices.rep)
+        if also is not None:
+            active |= also
         return stray_least(self.problem, self.full, self.band, active)
 
     @cached_property

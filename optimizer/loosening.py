@@ -3,10 +3,12 @@
 That a width is too narrow is proved by prices, and the same prices tell from which
 width on they prove nothing any more: the next width worth trying. So a few relaxations
 are enough (the cutting planes of Kelley, J. SIAM 8, 1960, for one number). The width
-found is tried with a whole plan before it is named.
+found is tried with a whole plan before it is named. Large batches take long: when time
+is up, the answer says which bands it does not know of.
 """
 
 import dataclasses
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -23,6 +25,8 @@ from rightrep.errors import SolverStopped
 BANDS = ("quality_band", "load_band", "group_band")
 MOST_WIDTHS = 12
 """Widths tried before a band is not among the remedies."""
+SECONDS = 120.0
+"""Time after which no other width is tried."""
 WIDER = 1.25
 """Factor by which a width grows that no whole plan was found for."""
 
@@ -34,30 +38,51 @@ def quality_remedies(planner: Planner, proof: Relaxed | None) -> Iterator[str]:
         planner: Whose quality bands cannot be kept at dial 0.
         proof: The relaxation whose prices prove it; None where only whole plans fail.
     """
+    ends = time.monotonic() + SECONDS
     for field in BANDS:
         width = getattr(planner.fairness, field)
-        found = None if width is None else _enough(planner, field, proof)
+        if width is None:
+            continue
+        name = field.replace("_", " ")
+        try:
+            found = _enough(planner, field, proof, ends)
+        except _TimeIsUpError:
+            yield f"Time was up before it was known whether a wider {name} is enough."
+            continue
         if found is not None:
             enough, worth = found
             yield (
-                f"Widen the {field.replace('_', ' ')} from {width:g} to {enough:.2f}: "
+                f"Widen the {name} from {width:g} to {enough:.2f}: "
                 f"a plan is then worth {worth:,.0f}."
             )
 
 
+class _TimeIsUpError(Exception):
+    """No other width is tried."""
+
+
 def _enough(
-    planner: Planner, field: str, proof: Relaxed | None
+    planner: Planner, field: str, proof: Relaxed | None, ends: float
 ) -> tuple[float, float] | None:
-    """A width that is enough, and what the plan found there is worth."""
+    """A width that is enough, and what the plan found there is worth.
+
+    Raises:
+        _TimeIsUpError: It was past ``ends`` before one was found.
+    """
     width = float(getattr(planner.fairness, field))
+    known = None if proof is None else proof.active
     for _ in range(MOST_WIDTHS):
         wider = _beyond(planner, field, width, proof)
         if wider is None:
             return None
+        if time.monotonic() > ends:
+            raise _TimeIsUpError
         width = wider
         looser = dataclasses.replace(planner.fairness, **{field: width})
         trial = Planner(planner.problem, looser, planner.resolver)
-        proof = _proof_against(trial)
+        nearest = trial.nearest(known)
+        proof = nearest if nearest.bound < -OUTSIDE else None
+        known = nearest.active
         if proof is None:
             worth = _worth(trial)
             if worth is not None:
@@ -91,12 +116,6 @@ def _up(width: float) -> float:
 
 def _worthless(problem: Problem) -> Problem:
     return dataclasses.replace(problem, value=np.zeros_like(problem.value))
-
-
-def _proof_against(trial: Planner) -> Relaxed | None:
-    """Prices that prove that no plan keeps these bands, if there are any."""
-    nearest = trial.nearest()
-    return nearest if nearest.bound < -OUTSIDE else None
 
 
 def _worth(trial: Planner) -> float | None:

@@ -13,6 +13,7 @@ whole plan keeps the bands.
 """
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,13 +38,15 @@ CLOSE_ENOUGH = 2e-5
 """The relaxation is solved when its bound is this near, over the bound."""
 ACCURACY = 1e-6
 """Gap to which the interior point method solves each relaxation, over its value."""
+NEARLY = 0.5
+"""Part of what is left outside that has to be proved necessary."""
 MOST_ROUNDS = 40
 """Relaxations solved before the bound is taken as it is."""
 BLOCK_LEADS = 2048
 """Leads priced at once."""
 PENALTY, LAST_PENALTY = 1e1, 1e4
 """What a mean lead outside its band costs, in leads of the highest value: at first,
-and where the bands are known to be kept by some plan."""
+and where the bands are known to be kept and that was too little."""
 SPLIT = 1e-9
 """Shares of a lead below this are none."""
 SMALL_PAIRS = 1000
@@ -139,22 +142,36 @@ def relax(
             for numbers.
     """
     highest = _highest(problem)
-    relaxed = price_out(problem, limits, band, active, PENALTY * highest)
+    relaxed = price_out(
+        problem, limits, band, active, PENALTY * highest, settled=_is_outside
+    )
     if relaxed.keeps_the_bands:
         return relaxed
     nearest = stray_least(problem, limits, band, relaxed.active)
     if nearest.bound < -OUTSIDE:
         return nearest
-    relaxed = price_out(problem, limits, band, nearest.active, LAST_PENALTY * highest)
-    if not relaxed.keeps_the_bands:
-        raise SolverStopped("The quality bands can only just be kept: widen them.")
-    return relaxed
+    for penalty in (PENALTY, LAST_PENALTY):
+        relaxed = price_out(problem, limits, band, nearest.active, penalty * highest)
+        if relaxed.keeps_the_bands:
+            return relaxed
+    raise SolverStopped("The quality bands can only just be kept: widen them.")
+
+
+def _is_outside(answer: Answer, _bound: float) -> bool:
+    """Whether it is doubtful that any plan keeps the bands."""
+    return bool((answer.missing > OUTSIDE).any())
+
+
+def _is_proved(answer: Answer, bound: float) -> bool:
+    """Whether the bands are kept, or nearly as much as is outside has to be."""
+    missing = float(answer.missing.sum())
+    return not _is_outside(answer, bound) or bound <= -NEARLY * missing
 
 
 def stray_least(
     problem: Problem, limits: Limits, band: QualityBand, active: BoolArray
 ) -> Relaxed:
-    """The relaxation that leaves least quality outside the bands, whatever its value.
+    """The relaxation that leaves nearly least quality outside, whatever its value.
 
     No plan keeps the bands when its bound is below ``-OUTSIDE``.
 
@@ -162,7 +179,7 @@ def stray_least(
         SolverStopped: HiGHS failed.
     """
     worthless = dataclasses.replace(problem, value=np.zeros_like(problem.value))
-    return price_out(worthless, limits, band, active, 1.0)
+    return price_out(worthless, limits, band, active, 1.0, settled=_is_proved)
 
 
 def price_out(
@@ -171,6 +188,8 @@ def price_out(
     band: QualityBand,
     active: BoolArray,
     penalty: float,
+    *,
+    settled: Callable[[Answer, float], bool] = lambda _answer, _bound: False,
 ) -> Relaxed:
     """Solve relaxations over more and more pairs until no other pair would pay.
 
@@ -180,6 +199,7 @@ def price_out(
         band: Limits of quality shares.
         active: Pairs to begin with; left as they are.
         penalty: Value lost per mean lead's quality outside the bands.
+        settled: Told of each answer and the bound so far: whether that is enough.
 
     Raises:
         SolverStopped: HiGHS failed.
@@ -193,7 +213,9 @@ def price_out(
             best, proof = bound, answer
         reached = answer.value - penalty * float(answer.missing.sum())
         near = best - reached <= CLOSE_ENOUGH * abs(best)
-        if near or _add_paying(problem, answer, price, active) == 0:
+        if near or settled(answer, best):
+            break
+        if _add_paying(problem, answer, price, active) == 0:
             break
     return Relaxed(
         share=answer.share,

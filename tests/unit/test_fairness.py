@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.optimize import Bounds, LinearConstraint, milp
 
+from optimizer import loosening
 from optimizer.fairness import (
     Fairness,
     FairPlan,
@@ -264,6 +265,37 @@ def test_who_cannot_be_held_at_the_end_of_the_allowance_goes_nearer() -> None:
     assert loads(problem, free.plan).tolist() == [3, 1, 0]
     assert loads(problem, fair.plan).tolist() == [1, 2, 1]
     assert fair.spread < 0.9 * free.spread
+
+
+def test_when_time_is_up_a_refusal_says_what_it_does_not_know(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loosening, "SECONDS", -1.0)
+
+    with pytest.raises(InfeasiblePlan) as refused:
+        solve_fair(poor_fare(3), Fairness(quality_band=0.1))
+
+    assert refused.value.remedies[0] == (
+        "Time was up before it was known whether a wider quality band is enough."
+    )
+
+
+def test_floors_beyond_a_group_band_are_told_before_quality_is_looked_at() -> None:
+    problem = market()
+    first = problem.group == 0
+    problem = with_changes(problem, floor=np.where(first, problem.capacity, 0))
+    bands = Fairness(quality_band=0.5, group_band=0.0)
+
+    with pytest.raises(InfeasiblePlan) as refused:
+        solve_fair(problem, bands)
+
+    widened = re.match(
+        r"Widen the (\w+) band from \S+ to (\S+):", str(refused.value.remedies[0])
+    )
+    assert widened is not None
+    assert widened[1] == "group"
+    assert "if the quality band can be kept as well" in refused.value.remedies[0]
+    solve_fair(problem, dataclasses.replace(bands, group_band=float(widened[2])))
 
 
 def test_a_curve_has_two_ends() -> None:
