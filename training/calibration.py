@@ -9,11 +9,11 @@ It is smooth and strictly increasing, so it never ties two pairs or changes thei
 (isotonic regression does both), and a = b = 1, c = 0 leaves q as it is.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.optimize import brentq, minimize
 from scipy.special import expit
 
 FloatArray = NDArray[np.float64]
@@ -77,6 +77,28 @@ class BetaCalibration:
         found = minimize(loss, np.zeros(3), jac=True, method="L-BFGS-B")
         a, b, c = np.exp(found.x[0]), np.exp(found.x[1]), found.x[2]
         return cls(float(a), float(b), float(c))
+
+    def levelled(
+        self, raw: FloatArray, won: NDArray[np.bool_], weight: FloatArray
+    ) -> "BetaCalibration":
+        """The same slopes, and the shift most likely for other scores.
+
+        The shift has a normal prior around the one there is, with spread
+        ``_SHIFT_SPREAD``.
+
+        Args:
+            raw: Raw scores (log odds); float64 (n_rows,).
+            won: What happened; bool (n_rows,).
+            weight: Weight of each row, positive; float64 (n_rows,).
+        """
+        now = self.log_odds(raw)
+
+        def slope(shift: float) -> float:
+            prior = shift / _SHIFT_SPREAD**2
+            return float(weight @ (expit(now + shift) - won)) + prior
+
+        most = 1.0 + float(weight.sum()) * _SHIFT_SPREAD**2
+        return replace(self, c=self.c + float(brentq(slope, -most, most)))
 
     def log_odds(self, raw: FloatArray) -> FloatArray:
         """Calibrated log odds of raw scores; same shape."""

@@ -126,8 +126,7 @@ def try_part(
     )
     later = _part_of(rows, cut.later)
     raw = raw_scores(booster, later.columns)
-    counts = later.weight * _recency(raw.size)
-    calibration = BetaCalibration.fit(raw, later.won, counts)
+    calibration = BetaCalibration.fit(raw, later.won, _counts(later))
     own = booster.best_iteration - (0 if start is None else start.n_trees)
     chance = _cross_calibrated(raw, later.won, later.weight)
     return Tried(Part(booster, calibration, own), chance)
@@ -142,12 +141,20 @@ def fit_again(
     start: Part | None = None,
     belief: Belief | None = None,
 ) -> Part:
-    """As many trees, fitted to all rows; the calibration stays."""
+    """As many trees, fitted to all rows; of the calibration the slopes stay.
+
+    Its shift made up for the first rows' base rate. These trees know that of all rows,
+    and the old shift on top of it would count the change between them twice: on three
+    drifting demo markets, setting it anew lowers log loss of four refits by 0.001.
+    """
     fixed = replace(trees, n_trees=part.n_trees)
     booster = fit_booster(
         rows, columns, fixed, start=_wide(start, len(columns)), belief=belief
     )
-    return replace(part, booster=booster)
+    later = _part_of(rows, Cut.of(rows.won.size).later)
+    raw = raw_scores(booster, later.columns)
+    calibration = part.calibration.levelled(raw, later.won, _counts(later))
+    return replace(part, booster=booster, calibration=calibration)
 
 
 def _part_of(rows: Rows, where: slice) -> Rows:
@@ -162,11 +169,12 @@ def _wide(part: Part | None, n_columns: int) -> "lgb.Booster | None":
     return from_text(widened(text_of(part.booster), n_columns))
 
 
-def _recency(n_rows: int) -> FloatArray:
-    """What each of the later rows counts, 1 for the last; float64 (n_rows,)."""
+def _counts(later: Rows) -> FloatArray:
+    """What each of the later rows counts, the last its weight; float64 (n_rows,)."""
+    n_rows = later.won.size
     age = np.arange(n_rows)[::-1]
     half_life = max(HALF_LIFE_ROWS, HALF_LIFE_SHARE * n_rows)
-    return np.asarray(0.5 ** (age / half_life))
+    return np.asarray(later.weight * 0.5 ** (age / half_life))
 
 
 def _cross_calibrated(

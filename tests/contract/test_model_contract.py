@@ -65,6 +65,23 @@ def data(
     return frame, won, rep
 
 
+def test_a_base_rate_that_rose_is_not_counted_twice() -> None:
+    """The trees fitted to all rows know part of the rise; calibration adds the rest."""
+    rng = np.random.default_rng(3)
+    n = 3_000
+    frame, _, rep = data()
+    frame = pd.concat([frame, frame], ignore_index=True)
+    won = rng.random(n) < np.where(np.arange(n) < 0.6 * n, 0.1, 0.5)
+
+    model = ConversionModel(CONTRACT, trees=TREES).fit(
+        frame, won, rep=np.concatenate([rep, rep])
+    )
+
+    assert model.p_lead(frame.to_numpy(np.float32)[:, :2]).mean() == pytest.approx(
+        0.5, abs=0.04
+    )
+
+
 @cache
 def fitted(effect: float = 1.5) -> ConversionModel:
     rows, won, rep = data(effect)

@@ -71,6 +71,26 @@ def test_a_row_of_weight_two_counts_as_two_rows() -> None:
     assert weighed.c == pytest.approx(repeated.c, abs=1e-4)
 
 
+def test_set_level_anew_it_comes_true_on_average_and_keeps_its_slopes() -> None:
+    rng = np.random.default_rng(0)
+    raw = rng.normal(-1.0, 1.0, 20_000)
+    won = rng.random(raw.size) < expit(0.5 * raw - 0.7)
+    old = BetaCalibration(a=0.6, b=0.4, c=0.3)
+
+    new = old.levelled(raw, won, np.ones(raw.size))
+
+    assert (new.a, new.b) == (old.a, old.b)
+    assert new.apply(raw).mean() == pytest.approx(won.mean(), abs=1e-4)
+
+
+def test_one_row_hardly_moves_the_level() -> None:
+    old = BetaCalibration(c=-2.0)
+
+    new = old.levelled(np.zeros(1), np.array([True]), np.ones(1))
+
+    assert old.c < new.c < old.c + 1.0
+
+
 @pytest.mark.parametrize("bad", [(0.0, 1.0, 0.0), (1.0, -1.0, 0.0), (1.0, 1.0, np.inf)])
 def test_a_map_that_would_not_rise_is_refused(bad: tuple[float, float, float]) -> None:
     with pytest.raises(ValueError, match="calibration"):
