@@ -287,9 +287,9 @@ def _request(
 def _open_leads(url: str) -> list[str]:
     store = Store(url)
     with store.read(TenantId(TENANT)) as session:
-        table = bulk.open_leads(session, as_of=datetime.now(UTC))
+        leads = bulk.open_leads(session, as_of=datetime.now(UTC))
     store.close()
-    return [str(lead) for lead in table["lead_id"].to_pylist()]
+    return [str(lead) for lead in leads]
 
 
 if __name__ == "__main__":

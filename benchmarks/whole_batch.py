@@ -55,7 +55,7 @@ def naive(served: ServedMarket) -> None:
     context = served.context
     at = context.clock.now()
     with context.store.read(TENANT) as session:
-        ids = bulk.open_leads(session, as_of=at)["lead_id"].to_pylist()
+        ids = bulk.open_leads(session, as_of=at)
         situation = read_situation(session, ids, at=at)
     adviser = context.advisers.get(TENANT, rep_ids=situation.rep_ids)
     assert adviser is not None

@@ -21,12 +21,12 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    func,
     null,
     or_,
     select,
 )
 
+from rightrep.domain.ids import LeadId
 from rightrep.domain.lead import LeadKind
 from rightrep.domain.money import minor_digits
 from rightrep.store import schema
@@ -34,7 +34,7 @@ from rightrep.store.aliases import RecordKind
 from rightrep.store.arrow import FLOAT, INT, TEXT, TIME, read_table
 from rightrep.store.guard import of_tenant, of_tenant_by_scan
 from rightrep.store.kinds import TICKETS, only_leads
-from rightrep.store.layouts import ATTRIBUTES, LAYOUTS, LEAD, MERGE, Types
+from rightrep.store.layouts import LAYOUTS, MERGE, Types
 from rightrep.store.rates import Rates, get_rates
 from rightrep.store.session import ReadSession
 from rightrep.store.tenants import get_tenant
@@ -105,27 +105,16 @@ def _without(table: pa.Table, tickets: pa.ChunkedArray) -> pa.Table:
 
 def open_leads(
     session: ReadSession, *, as_of: datetime, kind: LeadKind = LeadKind.LEAD
-) -> pa.Table:
+) -> list[LeadId]:
     """Leads of a kind that had no owner and no outcome at ``as_of``, oldest first.
 
     Args:
         session: Where to read.
-        as_of: The instant; owners, outcomes, merges and attributes are those of then.
+        as_of: The instant; owners, outcomes and merges are those of then.
         kind: Leads, or work orders.
-
-    Returns:
-        ``lead_id``, ``customer_id``, ``created_at`` and the columns of
-        ``lead_versions``, null where nothing was known yet.
-
-    Raises:
-        NotFound: The tenant was never made.
     """
     asked = {"as_of": as_of, "kind": kind.value}
-    table = read_table(session, _OPEN, {**LEAD, **ATTRIBUTES}, asked)
-    rates = get_rates(session, get_tenant(session).currency)
-    for name in ("budget", "deal_value"):
-        table = in_currency(table, name, "valid_from", rates)
-    return table
+    return list(session.execute(_OPEN, asked).scalars())
 
 
 def decisions_between(
@@ -241,37 +230,15 @@ def _in_order(table: pa.Table) -> pa.Table:
     return table.drop_columns(["revision"]).take(np.lexsort(keys))
 
 
-def _open() -> "Select[Any]":
-    leads, owned, versions = schema.leads, schema.ownership, schema.lead_versions
+def _open() -> "Select[LeadId]":
+    leads, owned = schema.leads, schema.ownership
     as_of: BindParameter[datetime] = bindparam("as_of", type_=leads.c.created_at.type)
-    # One pass: SQLite would look through all versions in force once for each lead.
-    rank = func.row_number().over(
-        partition_by=leads.c.lead_id,
-        order_by=(versions.c.valid_from.desc(), versions.c.recorded_at.desc()),
+    same = and_(
+        owned.c.tenant_id == leads.c.tenant_id, owned.c.lead_id == leads.c.lead_id
     )
-    known = (
-        select(
-            *(leads.c[name] for name in LEAD),
-            *(versions.c[name] for name in ATTRIBUTES),
-            rank.label("rank"),
-        )
-        .select_from(
-            leads.outerjoin(
-                owned,
-                and_(
-                    owned.c.tenant_id == leads.c.tenant_id,
-                    owned.c.lead_id == leads.c.lead_id,
-                ),
-            ).outerjoin(
-                versions,
-                and_(
-                    versions.c.tenant_id == leads.c.tenant_id,
-                    versions.c.lead_id == leads.c.lead_id,
-                    versions.c.valid_from <= as_of,
-                    versions.c.recorded_at <= as_of,
-                ),
-            )
-        )
+    return (
+        select(leads.c.lead_id)
+        .select_from(leads.outerjoin(owned, same))
         .where(
             of_tenant(leads),
             leads.c.kind == bindparam("kind"),
@@ -280,12 +247,7 @@ def _open() -> "Select[Any]":
             ~_closed(as_of).exists(),
             leads.c.lead_id.not_in(_merged(as_of)),
         )
-        .subquery()
-    )
-    return (
-        select(*(known.c[name] for name in (*LEAD, *ATTRIBUTES)))
-        .where(known.c.rank == 1)
-        .order_by(known.c.created_at, known.c.lead_id)
+        .order_by(leads.c.created_at, leads.c.lead_id)
     )
 
 

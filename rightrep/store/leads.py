@@ -1,9 +1,10 @@
 """Leads and the versions of what is known about them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import cached_property
+from typing import Any, overload
 
 from sqlalchemy import RowMapping, bindparam, func, or_, select
 
@@ -173,23 +174,81 @@ def get_leads(
 
     A lead of which nothing was known then has attributes without values.
     """
+    return list(known_leads(session, lead_ids, as_of=as_of))
+
+
+_Row = tuple[Sequence[Any], Sequence[Any] | None]
+"""A lead, and its version in force."""
+
+
+class KnownLeads(Sequence[Lead]):
+    """Leads as they were known at an instant, each an object when somebody asks.
+
+    A batch asks for a few columns; the objects take as long as reading their rows.
+    """
+
+    def __init__(self, rows: Sequence[_Row]) -> None:
+        self._rows = rows
+
+    @property
+    def ids(self) -> list[LeadId]:
+        """Ids, in order."""
+        return [lead[0] for lead, _ in self._rows]
+
+    @property
+    def kinds(self) -> set[LeadKind]:
+        """Kinds that there are among them."""
+        return {LeadKind(kind) for kind in {lead[-1] for lead, _ in self._rows}}
+
+    def column(self, name: str) -> list[Any]:
+        """A plain attribute of each lead; None where it was not known."""
+        place = _VERSION.index(name)
+        return [None if known is None else known[place] for _, known in self._rows]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, place: int) -> Lead: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Lead]: ...
+
+    def __getitem__(self, place: int | slice) -> Lead | Sequence[Lead]:
+        if isinstance(place, slice):
+            return KnownLeads(self._rows[place])
+        lead, known = self._rows[place]
+        lead_id, customer_id, contact_id, created_at, kind = lead
+        return Lead(
+            lead_id=lead_id,
+            customer_id=customer_id,
+            contact_id=contact_id,
+            created_at=created_at,
+            attributes=_NOTHING if known is None else _known(*known[1:]),
+            kind=LeadKind(kind),
+        )
+
+    def __iter__(self) -> Iterator[Lead]:
+        return iter(self._all)
+
+    @cached_property
+    def _all(self) -> list[Lead]:
+        return [self[place] for place in range(len(self))]
+
+
+def known_leads(
+    session: ReadSession, lead_ids: Iterable[LeadId], *, as_of: datetime
+) -> KnownLeads:
+    """The same as ``get_leads``, for who wants columns of many leads."""
     wanted = list(dict.fromkeys(lead_ids))
-    found: dict[str, Lead] = {}
+    found: dict[str, _Row] = {}
     for batch in batches(wanted):
         ids = {"ids": list(batch)}
         rows = session.execute(_IN_FORCE, {**ids, "as_of": as_of}).all()
-        versions = {row[0]: _known(*tuple(row)[1:]) for row in rows}
+        versions = {row[0]: row for row in rows}
         for row in session.execute(_LEADS, ids).all():
-            lead_id, customer_id, contact_id, created_at, kind = tuple(row)
-            found[lead_id] = Lead(
-                lead_id=lead_id,
-                customer_id=customer_id,
-                contact_id=contact_id,
-                created_at=created_at,
-                attributes=versions.get(lead_id, _NOTHING),
-                kind=LeadKind(kind),
-            )
-    return [found[lead_id] for lead_id in wanted if lead_id in found]
+            found[row[0]] = row, versions.get(row[0])
+    return KnownLeads([found[own] for own in wanted if own in found])
 
 
 def get_lead_versions(session: ReadSession, lead_id: LeadId) -> list[LeadVersion]:
@@ -293,21 +352,19 @@ _LEADS = select(
 _IDS = select(leads.c.lead_id, leads.c.kind).where(
     of_tenant(leads), leads.c.lead_id.in_(any_of("ids"))
 )
+_VERSION = (
+    "lead_id",
+    "budget_minor",
+    "budget_currency",
+    "deal_value_minor",
+    "deal_value_currency",
+    "stage",
+    "attributes",
+    *_PLAIN,
+)
 _IN_FORCE = in_force(lead_versions, any_of("ids"))
 _IN_FORCE = _IN_FORCE.with_only_columns(
-    *(
-        _IN_FORCE.selected_columns[name]
-        for name in (
-            "lead_id",
-            "budget_minor",
-            "budget_currency",
-            "deal_value_minor",
-            "deal_value_currency",
-            "stage",
-            "attributes",
-            *_PLAIN,
-        )
-    )
+    *(_IN_FORCE.selected_columns[name] for name in _VERSION)
 )
 _VERSIONS = (
     select(lead_versions)

@@ -7,14 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    Column,
     ColumnElement,
     FromClause,
     Select,
     Table,
     bindparam,
-    func,
     select,
+    tuple_,
 )
 
 from rightrep.store.guard import of_tenant
@@ -76,19 +75,23 @@ def in_force(table: Table, among: "Select[Any] | None" = None) -> "Select[Any]":
         table: ``lead_versions`` or ``rep_versions``.
         among: Ids of the records; None is all.
     """
-    of = _id_column(table)
-    rank = func.row_number().over(
-        partition_by=of,
-        order_by=(table.c.valid_from.desc(), table.c.recorded_at.desc()),
-    )
     as_of = bindparam("as_of", type_=table.c.valid_from.type)
-    ranked = select(table, rank.label("rank")).where(
-        of_tenant(table), table.c.valid_from <= as_of, table.c.recorded_at <= as_of
+    later = table.alias("later")
+    replaced = select(later.c.digest).where(
+        of_tenant(later),
+        _id_column(later) == _id_column(table),
+        later.c.valid_from <= as_of,
+        later.c.recorded_at <= as_of,
+        tuple_(later.c.valid_from, later.c.recorded_at)
+        > tuple_(table.c.valid_from, table.c.recorded_at),
     )
-    if among is not None:
-        ranked = ranked.where(of.in_(among))
-    versions = ranked.subquery()
-    return select(versions).where(versions.c.rank == 1)
+    found = select(table).where(
+        of_tenant(table),
+        table.c.valid_from <= as_of,
+        table.c.recorded_at <= as_of,
+        ~replaced.exists(),
+    )
+    return found if among is None else found.where(_id_column(table).in_(among))
 
 
 def known_then(
@@ -122,8 +125,8 @@ def known_then(
     )
 
 
-def _id_column(table: Table) -> "Column[Any]":
-    return list(table.primary_key.columns)[1]
+def _id_column(table: FromClause) -> "ColumnElement[Any]":
+    return list(table.primary_key)[1]
 
 
 def _known(
@@ -152,7 +155,10 @@ def _known(
 
 
 def _rows(
-    session: ReadSession, table: Table, of: "Column[Any]", wanted: Mapping[str, Any]
+    session: ReadSession,
+    table: Table,
+    of: "ColumnElement[Any]",
+    wanted: Mapping[str, Any],
 ) -> Iterable[Any]:
     return session.execute(
         select(of, table.c.valid_from, table.c.recorded_at, table.c.digest)

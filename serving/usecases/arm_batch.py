@@ -20,7 +20,6 @@ from serving.usecases.arm_views import (
     codes_seen,
     ruling_of,
     seed_of,
-    some_of,
     view_of,
 )
 from serving.usecases.arms import NO_ARM
@@ -77,7 +76,7 @@ def share_by_arms(
     outside = np.flatnonzero(arming.drawn.place == NO_ARM)
     if outside.size:
         ruling = None if arming.ruling is None else ruling_of(arming.ruling, outside)
-        some, its = some_of(situation, outside), _of(scores, outside)
+        some, its = situation.of_leads(outside), _of(scores, outside)
         chosen = choose_batch(
             some, its, policy=policy, seed=seed, no_model=no_model, ruling=ruling
         )

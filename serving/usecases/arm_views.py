@@ -35,8 +35,8 @@ from rightrep.store.session import ReadSession
 from serving.usecases.arms import NO_ARM, Drawn, arms_in_force, draw_arms
 from serving.usecases.fair_shares import FairTerms, read_terms, window
 from serving.usecases.rule_inputs import Past
-from serving.usecases.ruling import OVER_TIME, Ruling, by_one_policy, rows_of, rule_on
-from serving.usecases.situation import NO_LEADS, ArmShare, Situation
+from serving.usecases.ruling import OVER_TIME, Ruling, by_one_policy, rule_on
+from serving.usecases.situation import ArmShare, Situation
 from serving.usecases.win_rates import WinRateBook
 
 _SEED = 1 << 53
@@ -177,7 +177,7 @@ def view_of(
     """
     in_force = arming.drawn.in_force
     (experiment, arm), key = in_force.arms[place], in_force.keys[place]
-    seen = some_of(situation, rows)
+    seen = situation.of_leads(rows)
     share = _share(arming, seen, experiment, key, open_slots)
     codes = seen.codes.copy()
     full = (codes == Exclusion.ELIGIBLE) & (share.open_slots < 1)
@@ -187,19 +187,6 @@ def view_of(
         return seen, None
     ruling = ruling_of(_ruled_by(arm, arming.ruling), rows)
     return seen, replace(ruling, past=_past(arming, seen, key, ruling.past))
-
-
-def some_of(situation: Situation, rows: IntArray) -> Situation:
-    """Some leads of a situation."""
-    waiting = situation.waiting_days
-    has_columns = len(situation.columns.lead_id) == len(situation.leads)
-    return replace(
-        situation,
-        leads=[situation.leads[i] for i in rows.tolist()],
-        codes=situation.codes[rows],
-        waiting_days=None if waiting is None else waiting[rows],
-        columns=rows_of(situation.columns, rows) if has_columns else NO_LEADS,
-    )
 
 
 def ruling_of(ruling: Ruling, rows: IntArray) -> Ruling:

@@ -131,7 +131,7 @@ def read_batch(
     """
     at = context.clock.now()
     with context.store.read(tenant_id) as session:
-        wanted = bulk.open_leads(session, as_of=at)["lead_id"].to_pylist()
+        wanted = bulk.open_leads(session, as_of=at)
         if only is not None:
             wanted = [lead_id for lead_id in wanted if lead_id in only]
         situation = read_situation(session, wanted, at=at)

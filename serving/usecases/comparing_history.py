@@ -35,8 +35,8 @@ from serving.usecases.advice import Chances
 from serving.usecases.context import Context
 from serving.usecases.entrants import Entrant, Field
 from serving.usecases.lottery_past import LotteryPast, read_lottery_past
-from serving.usecases.ruling import already, rows_of
-from serving.usecases.situation import Situation
+from serving.usecases.ruling import already
+from serving.usecases.situation import Situation, rows_of
 
 REWARDS = ("money", "conversions")
 """What a win counts: its money, or one."""

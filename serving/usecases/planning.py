@@ -111,8 +111,7 @@ def make_plan(
     with context.store.read(tenant_id) as session:
         wanted = request.lead_ids
         if wanted is None:
-            table = bulk.open_leads(session, as_of=at, kind=request.kind)
-            wanted = table["lead_id"].to_pylist()
+            wanted = bulk.open_leads(session, as_of=at, kind=request.kind)
         situation = read_situation(session, wanted, at=at)
         _require_kind(situation, request)
         situation, ruling = _ruled(context, session, situation, request)

@@ -163,7 +163,7 @@ def refresh_prices(
         standing = _values(seen.waiting, found, [Exclusion.ELIGIBLE]) * weight
     recent_leads = adviser.known_leads(seen.recent.lead_ids)
     if recent_leads.any():
-        known = _only(seen.recent, recent_leads)
+        known = seen.recent.of_leads(np.flatnonzero(recent_leads))
         scores = adviser.scores_at_arrival(known.lead_ids, known.rep_ids, at=at)
         recent = _values(known, scores, _NOT_ONLY_NOW)
     return _priced(seen, standing, recent)
@@ -239,7 +239,7 @@ def _read(session: ReadSession, at: datetime, arm: PricedArm | None) -> _Seen | 
     length = window.end - window.start
     since = window.start - max(KNOWN_SPAN // length, LEAST_WINDOWS) * length
     came = leads.arrivals(session, since=since, before=at)
-    waiting = bulk.open_leads(session, as_of=at)["lead_id"].to_pylist()
+    waiting = bulk.open_leads(session, as_of=at)
     if arm is not None:
         its = leads_of_arm(arm.in_force, arm.key, [lead_id for lead_id, _ in came])
         came = list(compress(came, its))
@@ -277,14 +277,6 @@ def _slots(
     given = part_counts(session, split, situation.rep_ids, today)
     left = split.left(slots, given, situation.rep_ids, today)
     return np.asarray(left[:, split.part_of(arm.key) or 0])
-
-
-def _only(
-    situation: Situation, chosen: "np.ndarray[tuple[int], np.dtype[np.bool_]]"
-) -> Situation:
-    """Some of the leads."""
-    kept = [lead for lead, keep in zip(situation.leads, chosen, strict=True) if keep]
-    return replace(situation, leads=kept, codes=situation.codes[chosen])
 
 
 def _values(

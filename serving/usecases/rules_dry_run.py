@@ -36,10 +36,14 @@ from serving.usecases.ruling import (
     Ruling,
     as_seen,
     groups_of,
-    rows_of,
     rule_on,
 )
-from serving.usecases.situation import Situation, read_situation, value_of
+from serving.usecases.situation import (
+    Situation,
+    read_situation,
+    rows_of,
+    value_of,
+)
 
 MOST_DAYS = 31
 MOST_LEADS = 2_000

@@ -16,7 +16,7 @@ from optimizer.problem import BoolArray, IntArray, Problem
 from rightrep.domain.candidates import EVERYBODY, Candidates, Staff
 from rightrep.domain.conditions import In, fields_of
 from rightrep.domain.days import local_day
-from rightrep.domain.eligibility import CodeArray, Exclusion, LeadColumns, exclusions
+from rightrep.domain.eligibility import CodeArray, Exclusion, exclusions
 from rightrep.domain.handover import HandoverRules
 from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.lead import LeadKind
@@ -42,7 +42,7 @@ from rightrep.store.session import ReadSession
 from serving.rule_models import rule_set_of
 from serving.usecases.rule_inputs import SCORED, Past, lead_table, read_past
 from serving.usecases.rules import rule_set_in_force
-from serving.usecases.situation import Situation
+from serving.usecases.situation import Situation, rows_of
 from serving.usecases.win_rates import WinRateBook
 
 STICKY, FIXED = "sticky", "fixed"
@@ -268,20 +268,6 @@ def _codes(situation: Situation, ruling: Ruling) -> CodeArray:
     outside = (codes == Exclusion.ELIGIBLE) & ~ruling.routed.candidates
     codes[outside] = Exclusion.NOT_A_CANDIDATE
     return codes
-
-
-def rows_of(columns: LeadColumns, chosen: IntArray) -> LeadColumns:
-    """The columns of some leads."""
-    place = {int(i): n for n, i in enumerate(chosen)}
-    return LeadColumns(
-        lead_id=[columns.lead_id[i] for i in chosen],
-        language=[columns.language[i] for i in chosen],
-        region=[columns.region[i] for i in chosen],
-        product=[columns.product[i] for i in chosen],
-        barred=[
-            (place[i], rep_id, code) for i, rep_id, code in columns.barred if i in place
-        ],
-    )
 
 
 @dataclass(frozen=True, eq=False)

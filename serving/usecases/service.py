@@ -29,7 +29,6 @@ from rightrep.store.session import ReadSession, WriteSession
 from rightrep.store.tenants import get_tenant
 from serving.usecases.choosing import choose_batch
 from serving.usecases.handover import among
-from serving.usecases.ruling import rows_of
 from serving.usecases.situation import Situation, read_situation
 
 log = structlog.get_logger()
@@ -142,25 +141,14 @@ def _look(
     }
     served = {c: one for c, one in known.items() if one.rep_id in here}
     waiting = {lead for c, lead in lead_of.items() if c not in served}
-    rows = [i for i, lead in enumerate(found.lead_ids) if lead in waiting]
-    chosen = _choose(session, _some(found, rows), rules) if rows else {}
+    rows = np.flatnonzero([lead in waiting for lead in found.lead_ids])
+    chosen = _choose(session, found.of_leads(rows), rules) if rows.size else {}
     return [
         Serving(customer_id=c, rep_id=served[c].rep_id, since=served[c].since)
         if c in served
         else Serving(customer_id=c, rep_id=chosen[lead][0], why=chosen[lead][1])
         for c, lead in lead_of.items()
     ]
-
-
-def _some(found: Situation, rows: Sequence[int]) -> Situation:
-    chosen = np.array(rows, dtype=np.int64)
-    return replace(
-        found,
-        leads=[found.leads[i] for i in rows],
-        codes=found.codes[chosen],
-        waiting_days=None,
-        columns=rows_of(found.columns, chosen),
-    )
 
 
 def _choose(

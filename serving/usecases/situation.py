@@ -29,13 +29,14 @@ from rightrep.domain.routing import Objective, Routing
 from rightrep.domain.tenant import Tenant
 from rightrep.errors import InvalidInput
 from rightrep.store import leads, ownership, reps
+from rightrep.store.leads import KnownLeads
 from rightrep.store.session import ReadSession
 from rightrep.store.tenants import get_tenant
 from serving.usecases.advice import Chances
 from serving.usecases.pool_cooling import cooling_reps
 
 _DAY = 86_400.0
-NO_LEADS = LeadColumns(lead_id=(), language=(), region=(), product=())
+_ASKED = ("language", "region", "product")
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,9 +67,9 @@ class Situation:
         leads: The leads; n_leads entries.
         roster: Every rep; n_reps entries.
         codes: Why each pair may not be; uint8 (n_leads, n_reps), 0 is eligible.
+        columns: Ids, and what eligibility asks of the leads; n_leads entries.
         waiting_days: Days each lead has had no owner, or None where waiting does not
             count; float64 (n_leads,).
-        columns: What eligibility asks of the leads; n_leads entries.
         share: What the leads' arm has of the reps; None where there is no arm.
     """
 
@@ -78,8 +79,8 @@ class Situation:
     leads: Sequence[Lead]
     roster: Roster
     codes: CodeArray
+    columns: LeadColumns
     waiting_days: FloatArray | None = None
-    columns: LeadColumns = NO_LEADS
     share: ArmShare | None = None
 
     @property
@@ -95,7 +96,7 @@ class Situation:
     @property
     def lead_ids(self) -> list[LeadId]:
         """Ids of the leads, in order."""
-        return [lead.lead_id for lead in self.leads]
+        return list(self.columns.lead_id)
 
     @property
     def rep_ids(self) -> tuple[RepId, ...]:
@@ -140,6 +141,17 @@ class Situation:
             return np.ones(len(self.leads))
         return 1.0 + self.routing.waiting_gain * self.waiting_days
 
+    def of_leads(self, rows: NDArray[np.int64]) -> "Situation":
+        """The same of some of the leads, each at most once."""
+        waiting = self.waiting_days
+        return replace(
+            self,
+            leads=[self.leads[i] for i in rows.tolist()],
+            codes=self.codes[rows],
+            columns=rows_of(self.columns, rows),
+            waiting_days=None if waiting is None else waiting[rows],
+        )
+
 
 def read_situation(
     session: ReadSession,
@@ -160,7 +172,7 @@ def read_situation(
     Raises:
         InvalidInput: There are leads and work orders among them.
     """
-    found = leads.get_leads(session, lead_ids, as_of=at)
+    found = leads.known_leads(session, lead_ids, as_of=at)
     return situation_of(session, found, at=at, barred=barred)
 
 
@@ -190,29 +202,53 @@ def situation_of(
         calendar=routing.calendar or None,
         only=routing.counted(kind),
     )
-    columns = LeadColumns(
-        lead_id=[lead.lead_id for lead in found],
-        language=[lead.attributes.language for lead in found],
-        region=[lead.attributes.region for lead in found],
-        product=[lead.attributes.product for lead in found],
-        barred=_barred(session, found, tenant, at)
-        if barred is None
-        else [(i, *one) for i in range(len(found)) for one in barred.items()],
-    )
+    columns = _columns(found)
+    if barred is None:
+        single = _barred(session, found, columns.lead_id, tenant, at)
+    else:
+        single = [(i, *one) for i in range(len(found)) for one in barred.items()]
+    columns = replace(columns, barred=single)
     codes = exclusions(columns, roster, routing.eligibility, at=at)
     waiting = _waiting_days(session, found, at) if routing.waiting_gain else None
-    return Situation(at, tenant, routing, found, roster, codes, waiting, columns)
+    return Situation(at, tenant, routing, found, roster, codes, columns, waiting)
 
 
 def _one_kind(found: Sequence[Lead]) -> LeadKind:
-    kinds = {lead.kind for lead in found} or {LeadKind.LEAD}
+    if isinstance(found, KnownLeads):
+        kinds = found.kinds
+    else:
+        kinds = {lead.kind for lead in found}
     if len(kinds) > 1:
         raise InvalidInput(
             "Leads and work orders are shared out apart.",
             field="leads",
             remedy="Name leads alone, or work orders alone.",
         )
-    return kinds.pop()
+    return next(iter(kinds), LeadKind.LEAD)
+
+
+def _columns(found: Sequence[Lead]) -> LeadColumns:
+    """What eligibility asks of the leads, without an object for each of many."""
+    if isinstance(found, KnownLeads):
+        asked = {name: found.column(name) for name in _ASKED}
+        return LeadColumns(lead_id=found.ids, **asked)
+    known = [lead.attributes for lead in found]
+    asked = {name: [getattr(one, name) for one in known] for name in _ASKED}
+    return LeadColumns(lead_id=[lead.lead_id for lead in found], **asked)
+
+
+def rows_of(columns: LeadColumns, chosen: NDArray[np.int64]) -> LeadColumns:
+    """The columns of some leads."""
+    place = {int(i): n for n, i in enumerate(chosen)}
+    return LeadColumns(
+        lead_id=[columns.lead_id[i] for i in chosen],
+        language=[columns.language[i] for i in chosen],
+        region=[columns.region[i] for i in chosen],
+        product=[columns.product[i] for i in chosen],
+        barred=[
+            (place[i], rep_id, code) for i, rep_id, code in columns.barred if i in place
+        ],
+    )
 
 
 def value_of(situation: Situation, scores: Chances | None) -> FloatArray:
@@ -266,10 +302,13 @@ def _waiting_days(
 
 
 def _barred(
-    session: ReadSession, found: Sequence[Lead], tenant: Tenant, at: datetime
+    session: ReadSession,
+    found: Sequence[Lead],
+    ids: Sequence[LeadId],
+    tenant: Tenant,
+    at: datetime,
 ) -> list[tuple[int, RepId, Exclusion]]:
     """Who declined a lead, or owned it before and is cooling down, does not get it."""
-    ids = [lead.lead_id for lead in found]
     declined = ownership.reps_who(session, OwnershipKind.DECLINED, ids)
     cooling = cooling_reps(session, found, tenant, at)
     return [

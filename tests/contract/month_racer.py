@@ -25,7 +25,7 @@ def main(url: str, limit: int) -> None:
     """Do one day after another."""
     store = Store(url)
     with store.read(ACME) as session:
-        leads = open_leads(session, as_of=at(0))["lead_id"].to_pylist()
+        leads = open_leads(session, as_of=at(0))
         reps = [rep.rep_id for rep in list_reps(session, as_of=at(0))]
     for line in sys.stdin:
         given: Counter[str] = Counter()

@@ -57,7 +57,7 @@ class Racer:
         self.split = split
         self.done: Counter[str] = Counter()
         with self.store.read(ACME) as session:
-            self.leads = sorted(open_leads(session, as_of=at(0))["lead_id"].to_pylist())
+            self.leads = sorted(open_leads(session, as_of=at(0)))
             self.reps = sorted(rep.rep_id for rep in list_reps(session, as_of=at(0)))
 
     def decision(self, lead_id: LeadId, rep_id: RepId) -> Decision:

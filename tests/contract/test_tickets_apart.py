@@ -129,11 +129,11 @@ def test_open_leads_and_the_leads_of_a_day_are_of_the_kind_asked_for(
                 session, START, shop.now, limit=9, kind=kind
             )
             free = [one for page in free_leads(session, kind=kind) for one in page]
-            assert sorted(waiting["lead_id"].to_pylist()) == sorted(leads)
+            assert sorted(waiting) == sorted(leads)
             assert sorted(lead for lead, _ in came) == sorted(leads)
             assert free == sorted(leads)
         unasked = bulk.open_leads(session, as_of=shop.now)
-        assert sorted(unasked["lead_id"].to_pylist()) == sorted(found[LeadKind.LEAD])
+        assert sorted(unasked) == sorted(found[LeadKind.LEAD])
 
 
 def test_who_served_before_is_asked_of_the_same_kind(shop: Sales) -> None:

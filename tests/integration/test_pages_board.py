@@ -303,7 +303,7 @@ def test_a_rep_who_is_away_takes_none_and_has_nothing_to_spare(served: Served) -
     away = served.add_reps("r1", leave=[{"first": "2026-03-01", "last": "2026-03-09"}])
     with served.context.store.read(ACME) as session:
         leads = bulk.open_leads(session, as_of=served.clock.now())
-    planned(served, leads["lead_id"].to_pylist())
+    planned(served, leads)
 
     shown = read(served)
 

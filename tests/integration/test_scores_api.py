@@ -47,7 +47,7 @@ def lead(trained: Served) -> str:
     """A lead that waits for a rep."""
     with trained.context.store.read(ACME) as session:
         waiting = bulk.open_leads(session, as_of=trained.clock.now())
-    return str(waiting["lead_id"].to_pylist()[0])
+    return str(waiting[0])
 
 
 def scores(served: Served, lead: str, **query: object) -> Any:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from optimizer.problem import UNASSIGNED
-from rightrep.domain.eligibility import Exclusion
+from rightrep.domain.eligibility import Exclusion, LeadColumns
 from rightrep.domain.ids import LeadId, RepId, TenantId
 from rightrep.domain.lead import Lead, LeadAttributes
 from rightrep.domain.rep import RepAttributes
@@ -43,6 +43,12 @@ def situation(n_leads: int, n_reps: int, **routing: object) -> Situation:
             ]
         ),
         codes=np.zeros((n_leads, n_reps), dtype=np.uint8),
+        columns=LeadColumns(
+            lead_id=[LeadId(f"l{i}") for i in range(n_leads)],
+            language=[None] * n_leads,
+            region=[None] * n_leads,
+            product=[None] * n_leads,
+        ),
     )
 
 
