@@ -116,36 +116,7 @@ def _write(
     rep: int,
 ) -> None:
     """One lead given, with its reasons: slot, owner, event, decision, message."""
-    mine = pairs[pairs["lead"] == lead].sort_values("value", ascending=False)
-    others = mine[mine["rep"] != rep].head(situation.routing.runner_ups)
-    decision = Decision(
-        decision_id=DecisionId(new_id(situation.at)),
-        lead_id=situation.lead_ids[lead],
-        rep_id=situation.rep_ids[rep],
-        decided_at=situation.at,
-        recorded_at=situation.at,
-        cause=Cause.BATCH,
-        actor="benchmark",
-        policy="optimal",
-        p_convert=float(mine[mine["rep"] == rep]["p"].iloc[0]),
-        value=float(mine[mine["rep"] == rep]["value"].iloc[0]),
-        runner_ups=[
-            RunnerUp(
-                rep_id=situation.rep_ids[other],
-                p_convert=p,
-                value=value,
-                shadow_price=None,
-            )
-            for other, p, value in zip(
-                *(others[name].tolist() for name in ("rep", "p", "value")), strict=True
-            )
-        ],
-        excluded={
-            situation.rep_ids[j]: Exclusion(code).name.lower()
-            for j, code in enumerate(situation.codes[lead].tolist())
-            if code
-        },
-    )
+    decision = _decision(situation, pairs, lead, rep)
     take_lead(
         session,
         decision,
@@ -159,6 +130,41 @@ def _write(
         at=situation.at,
         subject=decision.lead_id,
     )
+
+
+def _decision(
+    situation: Situation, pairs: pd.DataFrame, lead: int, rep: int
+) -> Decision:
+    mine = pairs[pairs["lead"] == lead].sort_values("value", ascending=False)
+    others = mine[mine["rep"] != rep].head(situation.routing.runner_ups)
+    return Decision(
+        decision_id=DecisionId(new_id(situation.at)),
+        lead_id=situation.lead_ids[lead],
+        rep_id=situation.rep_ids[rep],
+        decided_at=situation.at,
+        recorded_at=situation.at,
+        cause=Cause.BATCH,
+        actor="benchmark",
+        policy="optimal",
+        p_convert=float(mine[mine["rep"] == rep]["p"].iloc[0]),
+        value=float(mine[mine["rep"] == rep]["value"].iloc[0]),
+        runner_ups=_runner_ups(situation, others),
+        excluded={
+            situation.rep_ids[j]: Exclusion(code).name.lower()
+            for j, code in enumerate(situation.codes[lead].tolist())
+            if code
+        },
+    )
+
+
+def _runner_ups(situation: Situation, others: pd.DataFrame) -> list[RunnerUp]:
+    columns = (others[name].tolist() for name in ("rep", "p", "value"))
+    return [
+        RunnerUp(
+            rep_id=situation.rep_ids[rep], p_convert=p, value=value, shadow_price=None
+        )
+        for rep, p, value in zip(*columns, strict=True)
+    ]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

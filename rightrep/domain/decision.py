@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,3 +98,34 @@ class Decision:
     runner_ups: Sequence[RunnerUp] = ()
     excluded: Mapping[RepId, str] = field(default_factory=dict)
     roster: str | None = None
+
+
+class Gift(NamedTuple):
+    """What taking a lead looks at of its decision, where the rest stays in columns.
+
+    Attributes:
+        decision_id: As of ``Decision``, like the rest.
+        lead_id: The lead.
+        rep_id: The rep.
+        decided_at: When; aware UTC.
+        cause: What made us decide.
+        actor: Who asked.
+        policy: Name of the policy that chose.
+        experiment: Experiment, or None.
+        arm: Arm, or None.
+        propensity: Probability of this rep known at a lottery's draw, or None.
+    """
+
+    decision_id: DecisionId
+    lead_id: LeadId
+    rep_id: RepId
+    decided_at: datetime
+    cause: Cause
+    actor: str
+    policy: str
+    experiment: str | None
+    arm: str | None
+    propensity: float | None
+
+
+Given = Decision | Gift

@@ -19,6 +19,7 @@ DecisionId = NewType("DecisionId", str)
 
 _VERSION = 0x7 << 76
 _VARIANT = 0b10 << 62
+_VARIANT_OF = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 _LOW_MASK = (1 << 62) - 1
 _MID_MASK = (1 << 12) - 1
 
@@ -34,9 +35,15 @@ def new_id(at: datetime) -> str:
 
 def new_ids(at: datetime, count: int) -> Sequence[str]:
     """``count`` new ids of the same instant, in no order among themselves."""
-    millis = int(at.timestamp() * 1000) << 80
-    noise = os.urandom(10 * count)
-    return [_text(_layout(millis, noise[10 * k : 10 * k + 10])) for k in range(count)]
+    millis = f"{int(at.timestamp() * 1000):012x}"
+    head = f"{millis[:8]}-{millis[8:]}-7"
+    noise = os.urandom(10 * count).hex()
+    # By its digits: a batch makes four per lead, and integers take four times as long.
+    return [
+        f"{head}{noise[k : k + 3]}-{_VARIANT_OF[noise[k + 3]]}"
+        f"{noise[k + 4 : k + 7]}-{noise[k + 7 : k + 19]}"
+        for k in range(0, 20 * count, 20)
+    ]
 
 
 def derived_id(at: datetime, body: str) -> str:

@@ -13,7 +13,7 @@ from datetime import date, datetime
 import numpy as np
 from sqlalchemy import Insert, bindparam, func, select
 
-from rightrep.domain.decision import Decision
+from rightrep.domain.decision import Given
 from rightrep.domain.ids import RepId
 from rightrep.domain.roster import UNLIMITED
 from rightrep.domain.slots import ArmKey, IntArray, SlotSplit
@@ -51,18 +51,18 @@ class ArmRooms:
     split: SlotSplit
     left: dict[RepId, list[int]] = field(default_factory=dict)
 
-    def is_full(self, decision: Decision) -> bool:
+    def is_full(self, decision: Given) -> bool:
         """Whether the decision's arm has no slot of its rep left."""
         part = self._part(decision)
         return part is not None and self.left[decision.rep_id][part] < 1
 
-    def take(self, decision: Decision) -> None:
+    def take(self, decision: Given) -> None:
         """Use up a slot of the decision's arm, if it has one."""
         part = self._part(decision)
         if part is not None:
             self.left[decision.rep_id][part] -= 1
 
-    def _part(self, decision: Decision) -> int | None:
+    def _part(self, decision: Given) -> int | None:
         arm = arm_of(decision)
         return None if arm is None else self.split.part_of(arm)
 
@@ -71,7 +71,7 @@ NO_ARMS = ArmRooms(SlotSplit((), ""))
 """No experiment runs: nobody's slots are shared."""
 
 
-def arm_of(decision: Decision) -> ArmKey | None:
+def arm_of(decision: Given) -> ArmKey | None:
     """The arm that decided, or None."""
     if decision.experiment is None or decision.arm is None:
         return None
@@ -136,7 +136,7 @@ def arm_rooms(
 
 def count_gifts(
     session: WriteSession,
-    made: Sequence[Decision],
+    made: Sequence[Given],
     exclusions: Exclusions | None,
     *,
     split: SlotSplit | None,
@@ -170,7 +170,7 @@ def count_gifts(
 
 
 def turns_after(
-    gifts: Sequence[Decision], exclusions: Exclusions | None
+    gifts: Sequence[Given], exclusions: Exclusions | None
 ) -> dict[RepId, bool]:
     """Who has had their turn in the cycle after some decisions of one arm.
 
@@ -198,7 +198,7 @@ def turns_after(
 
 
 def _count_days(
-    session: WriteSession, arm: ArmKey, gifts: Sequence[Decision], day: date
+    session: WriteSession, arm: ArmKey, gifts: Sequence[Given], day: date
 ) -> None:
     count = Counter(decision.rep_id for decision in gifts)
     rows = [
@@ -214,7 +214,7 @@ def _count_days(
 def _count_reps(
     session: WriteSession,
     arm: ArmKey,
-    gifts: Sequence[Decision],
+    gifts: Sequence[Given],
     turns: Mapping[RepId, bool],
 ) -> None:
     known = read_arm_reps(session, arm)

@@ -5,7 +5,7 @@ local day and per month of such days; while an experiment runs, no arm goes over
 part of a rep's slots. The caller owns the transaction.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from math import inf
@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Row, bindparam, case, func, select
 
-from rightrep.domain.decision import Decision
+from rightrep.domain.decision import Decision, Given
 from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.lead import LeadKind
 from rightrep.domain.ownership import OwnershipKind
@@ -32,6 +32,7 @@ from rightrep.store.session import WriteSession
 from rightrep.store.sets import any_of
 
 Refused = AlreadyOwned | CapacityReached | NotFound
+Log = Callable[[Sequence[int], Exclusions | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Returned:
         why: The owner who was faster, the limit that was reached, or what is unknown.
     """
 
-    decision: Decision
+    decision: Given
     why: Refused
 
 
@@ -138,6 +139,46 @@ def take_leads(
     Returns:
         The decisions that could not be carried out, and why; the rest stands.
     """
+
+    def log(carried: Sequence[int], its: Exclusions | None) -> None:
+        stands = [made[place] for place in carried]
+        log_decisions(session, stands, exclusions=its, are_new=True)
+
+    return take(
+        session,
+        made,
+        log,
+        limits=limits,
+        local_day=local_day,
+        kind=kind,
+        exclusions=exclusions,
+        split=split,
+    )
+
+
+def take(
+    session: WriteSession,
+    made: Sequence[Given],
+    log: Log,
+    *,
+    limits: Mapping[RepId, Limits],
+    local_day: date,
+    kind: OwnershipKind,
+    exclusions: Exclusions | None,
+    split: SlotSplit | None,
+) -> list[Returned]:
+    """What ``take_leads`` does, whatever logs the decisions that stand.
+
+    Args:
+        session: Where to write.
+        made: Decisions, at most one per lead.
+        log: Logs those at some places of ``made``, with their exclusions.
+        limits: As of ``take_leads``, like the rest.
+        local_day: Day whose intake they use up.
+        kind: ``ASSIGNED`` or ``CLAIMED``.
+        exclusions: Codes of each decision, in the same order.
+        split: How slots are shared between arms, or None.
+    """
     states = lock_leads(session, (decision.lead_id for decision in made))
     rooms = _lock_rooms(session, {d.rep_id for d in made}, limits, local_day)
     arms = _lock_arms(session, split, rooms, local_day)
@@ -155,8 +196,8 @@ def take_leads(
         carried.append(place)
     if exclusions is not None:
         exclusions = Exclusions(exclusions.reps, exclusions.codes[carried])
+    log(carried, exclusions)
     stands = [made[place] for place in carried]
-    log_decisions(session, stands, exclusions=exclusions, are_new=True)
     count_gifts(session, stands, exclusions, split=split, day=local_day)
     apply(session, states, [_taking(d, states, kind, local_day) for d in stands])
     return returned
@@ -288,7 +329,7 @@ def _lock_arms(
 
 
 def _refusal(
-    decision: Decision,
+    decision: Given,
     states: Mapping[LeadId, Owned],
     rooms: Mapping[RepId, _Room],
     given: Mapping[LeadId, RepId],
@@ -370,7 +411,7 @@ def _passing(
 
 
 def _taking(
-    decision: Decision,
+    decision: Given,
     states: Mapping[LeadId, Owned],
     kind: OwnershipKind,
     local_day: date,

@@ -25,7 +25,7 @@ from sqlalchemy import (
     update,
 )
 
-from rightrep.domain.ids import DecisionId, LeadId, RepId, new_id
+from rightrep.domain.ids import DecisionId, LeadId, RepId, new_ids
 from rightrep.domain.lead import LeadKind
 from rightrep.domain.ownership import OwnershipKind
 from rightrep.store.guard import of_tenant
@@ -148,7 +148,15 @@ def apply(
     tally = _Tally()
     touched = sorted({change.lead_id for change in changes})
     first = {lead_id for lead_id in touched if states[lead_id].revision == 0}
-    events = [_event(change, states, tally) for change in changes]
+    many = Counter(change.at for change in changes if change.event_id is None)
+    fresh = {at: iter(new_ids(at, count)) for at, count in many.items()}
+    events = [
+        {
+            "event_id": change.event_id or next(fresh[change.at]),
+            **_event(change, states, tally),
+        }
+        for change in changes
+    ]
     adding = insert_new if any(change.event_id for change in changes) else add_made
     adding(session, ownership_events, events)
     after = {lead_id: states[lead_id] for lead_id in touched}
@@ -243,7 +251,7 @@ def _take_more(*, is_postgresql: bool) -> Insert:
 def _event(
     change: Change, states: dict[LeadId, Owned], tally: _Tally
 ) -> dict[str, Any]:
-    """The event of one change; its effect is noted in ``states`` and ``tally``."""
+    """The event of one change but its id; noted in ``states`` and ``tally``."""
     before = states[change.lead_id]
     after = _after(before, change)
     states[change.lead_id] = after
@@ -251,7 +259,6 @@ def _event(
     if not is_history:
         tally.note(before, after, change.kind)
     return {
-        "event_id": change.event_id or new_id(change.at),
         "lead_id": change.lead_id,
         "revision": after.revision,
         "kind": change.kind.value,

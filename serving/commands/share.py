@@ -16,7 +16,7 @@ from serving.commands.common import ACTOR, clock_at, console, opened, tenant_of
 from serving.usecases.committing import commit_plan
 from serving.usecases.fair_shares import FairAnswer
 from serving.usecases.keeping import keep_plan
-from serving.usecases.lead_scores import scorer
+from serving.usecases.lead_scores import scored_before
 from serving.usecases.planning import (
     MadePlan,
     PlanRequest,
@@ -57,6 +57,8 @@ def plan(
     request = PlanRequest(policy=policy, kind=kind, seed=seed, actor=ACTOR)
     with console.status("planning"):
         made = make_plan(context, tenant_id, request)
+        version = made.header.rule_set if commit else None
+        scored = scored_before(context, made.situation, version)
         with context.store.write(tenant_id) as session:
             keep_plan(session, made)
             done = {}
@@ -66,7 +68,7 @@ def plan(
                     made.header.plan_id,
                     at=context.clock.now(),
                     actor=ACTOR,
-                    scored=scorer(context, tenant_id),
+                    scored=scored,
                 )
     if out is not None:
         write_plan(context.store, tenant_id, made, out)

@@ -27,8 +27,9 @@ from serving.routes.jobs import JobOut, queued
 from serving.usecases import next_group, next_rep, planning
 from serving.usecases.committing import commit_plan
 from serving.usecases.jobs import PLAN
-from serving.usecases.lead_scores import scorer
+from serving.usecases.lead_scores import plan_scorer
 from serving.usecases.proposal import Proposal
+from serving.usecases.ruling import LeadScorer
 from serving.usecases.trade_off import TRADE_OFF
 
 router = APIRouter(prefix="/v1/assignments", tags=["assignments"])
@@ -342,17 +343,20 @@ def get_plan(
 def post_commit(plan_id: Key, body: CommitIn, call: Writing, parts: Parts) -> Response:
     """Act on a previewed plan; leads that changed since come back, the rest stands."""
 
-    def work(session: WriteSession) -> CommitOut:
+    def prepare() -> LeadScorer:
+        return plan_scorer(parts, call.principal.tenant_id, plan_id)
+
+    def work(session: WriteSession, scored: LeadScorer) -> CommitOut:
         lines = commit_plan(
             session,
             plan_id,
             **call.stamp(),
             atomic=body.atomic,
-            scored=scorer(parts, call.principal.tenant_id),
+            scored=scored,
         )
         return CommitOut(plan_id=plan_id, lines=lines)
 
-    return call.once(work)
+    return call.prepared_once(prepare, work)
 
 
 def _require_kind(session: ReadSession, leads: list[LeadId], kind: LeadKind) -> None:

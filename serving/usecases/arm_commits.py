@@ -6,7 +6,7 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
-from rightrep.domain.decision import Decision
+from rightrep.domain.decision import Given
 from rightrep.domain.eligibility import CodeArray, Exclusion
 from rightrep.domain.experiment import AS_RULED, LOT
 from rightrep.domain.ids import LeadId, RepId
@@ -21,7 +21,7 @@ from serving.usecases.arms import InForce
 
 def in_other_arms(
     session: ReadSession,
-    made: Sequence[Decision],
+    made: Sequence[Given],
     in_force: InForce,
     *,
     since: datetime,
@@ -58,7 +58,7 @@ def drawn_codes(
     session: ReadSession,
     header: StoredPlan,
     lines: pa.Table,
-    made: Sequence[Decision],
+    made: Sequence[Given],
     reps: Sequence[RepId],
     codes: CodeArray,
 ) -> CodeArray:

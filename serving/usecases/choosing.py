@@ -20,8 +20,8 @@ from optimizer.problem import (
     Problem,
 )
 from optimizer.verify import total_value
-from rightrep.domain.decision import RunnerUp
 from rightrep.domain.experiment import LOT
+from rightrep.domain.ids import RepId
 from rightrep.domain.lottery import enters_lottery
 from rightrep.errors import InvalidInput, SolverStopped
 from serving.usecases.advice import Chances, Scores
@@ -43,6 +43,7 @@ OPTIMAL = "optimal"
 FALLBACK = "least_loaded"
 LOTTERY = "lottery"
 _BLOCK = 4096
+Ranked = tuple[RepId, float | None, float | None, float | None]
 _SAME_WORTH = 1e-9
 
 
@@ -273,8 +274,8 @@ def _optimal(wanted: Problem, rest: Problem, fair: FairTerms | None) -> _Optimal
 
 def runner_ups(
     situation: Situation, scores: Scores | None, chosen: Chosen
-) -> list[list[RunnerUp]]:
-    """Who else could have had each lead, best first, with the numbers.
+) -> list[list[Ranked]]:
+    """Who else could have had each lead, best first, as ``store.runner_ups`` keeps it.
 
     Capacity is not looked at: a runner-up may be full in this plan, and its price
     then says what that is worth.
@@ -295,7 +296,7 @@ def runner_ups(
         prices = price[best].tolist()
     return [
         [
-            RunnerUp(rep_id=ids[j], p_convert=p_j, value=value_j, shadow_price=price_j)
+            (ids[j], p_j, value_j, price_j)
             for j, p_j, value_j, price_j in zip(*row, strict=True)
             if j != UNASSIGNED
         ]

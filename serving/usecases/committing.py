@@ -5,37 +5,51 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 
 from rightrep.domain.days import local_day
-from rightrep.domain.decision import Cause, Decision
-from rightrep.domain.eligibility import Exclusion
+from rightrep.domain.decision import Cause, Gift
+from rightrep.domain.eligibility import CodeArray, Exclusion
 from rightrep.domain.event import Event
-from rightrep.domain.ids import DecisionId, LeadId, RepId, new_id, new_ids
+from rightrep.domain.ids import new_ids
 from rightrep.domain.plan import LineState, SettledLine, StoredPlan
 from rightrep.errors import AlreadyOwned, CapacityReached, Conflict
 from rightrep.store import outbox, plans
-from rightrep.store.capacity import Limits, Returned, take_leads
+from rightrep.store.bulk_capacity import gifts_of, take_columns
+from rightrep.store.capacity import Limits, Refused, Returned
 from rightrep.store.exclusions import Exclusions
-from rightrep.store.runner_ups import KeptRunnerUps
 from rightrep.store.session import WriteSession
 from serving.usecases.arm_commits import drawn_codes, in_other_arms
 from serving.usecases.arms import arms_in_force
 from serving.usecases.choosing import FALLBACK, LOTTERY
 from serving.usecases.ruling import LeadScorer, ruled
-from serving.usecases.situation import read_situation
+from serving.usecases.situation import Situation, read_situation
 from serving.usecases.win_rates import WinRateBook
 
-_CHUNK = 2_000
-_FOR_TAKING = frozenset(
-    {
-        Exclusion.ELIGIBLE,
-        Exclusion.HOLDING_LIMIT,
-        Exclusion.INTAKE_LIMIT,
-        Exclusion.MONTH_LIMIT,
-    }
-)
+_CHUNK = 10_000
+_FOR_TAKING = [
+    Exclusion.ELIGIBLE,
+    Exclusion.HOLDING_LIMIT,
+    Exclusion.INTAKE_LIMIT,
+    Exclusion.MONTH_LIMIT,
+]
 """Limits are counted where leads are taken; everything else is looked at before."""
+_GONE = 255
+_OF_LINE = (
+    "lead_id",
+    "rep_id",
+    "policy",
+    "rule",
+    "experiment",
+    "arm",
+    "propensity",
+    "p_convert",
+    "value",
+    "shadow_price",
+    "runner_ups",
+    "feature_row",
+)
 
 
 def commit_plan(
@@ -85,51 +99,46 @@ def commit_plan(
 
 def _decisions(
     lines: pa.Table, header: StoredPlan, *, at: datetime, actor: str
-) -> list[Decision]:
-    return [
-        Decision(
-            decision_id=DecisionId(decision_id),
-            lead_id=LeadId(line["lead_id"]),
-            rep_id=RepId(line["rep_id"]),
-            decided_at=at,
-            recorded_at=at,
-            cause=Cause.BATCH,
-            actor=actor,
-            policy=line["policy"]
-            or (header.policy if line["propensity"] is None else LOTTERY),
-            rule_set=header.rule_set,
-            rule=line["rule"],
-            experiment=line["experiment"],
-            arm=line["arm"],
-            propensity=line["propensity"],
-            p_convert=line["p_convert"],
-            value=line["value"],
-            shadow_price=line["shadow_price"],
-            model_version=header.model_version,
-            fallback=header.fallback if _is_fallback(line) else None,
-            columns_version=header.columns_version,
-            feature_row=None
-            if line["feature_row"] is None
-            else np.frombuffer(line["feature_row"], "<f4").astype(np.float32),
-            runner_ups=KeptRunnerUps(line["runner_ups"]),
-        )
-        for decision_id, line in zip(
-            new_ids(at, lines.num_rows), lines.to_pylist(), strict=True
-        )
-    ]
+) -> dict[str, list[Any]]:
+    """Columns of ``decisions``, one entry per line."""
+    n_lines = lines.num_rows
+    of = {name: lines[name].to_pylist() for name in _OF_LINE}
+    everywhere = {
+        "decided_at": at,
+        "recorded_at": at,
+        "cause": Cause.BATCH,
+        "actor": actor,
+        "rule_set": header.rule_set,
+        "model_version": header.model_version,
+        "columns_version": header.columns_version,
+    }
+    return {
+        **of,
+        **{name: [same] * n_lines for name, same in everywhere.items()},
+        "decision_id": list(new_ids(at, n_lines)),
+        "policy": [
+            policy or (header.policy if propensity is None else LOTTERY)
+            for policy, propensity in zip(of["policy"], of["propensity"], strict=True)
+        ],
+        "fallback": [
+            header.fallback if _is_fallback(arm, policy) else None
+            for arm, policy in zip(of["arm"], of["policy"], strict=True)
+        ],
+        "runner_ups": [orjson.Fragment(text) for text in of["runner_ups"]],
+    }
 
 
-def _is_fallback(line: Mapping[str, Any]) -> bool:
+def _is_fallback(arm: str | None, policy: str | None) -> bool:
     """Whether a plan's fallback, if there was one, is about this line.
 
     Beside a fallback in one arm the others have their own policies.
     """
-    return line["arm"] is None or line["policy"] == FALLBACK
+    return arm is None or policy == FALLBACK
 
 
 def _carry_out(
     session: WriteSession,
-    made: Sequence[Decision],
+    made: Mapping[str, Sequence[Any]],
     header: StoredPlan,
     lines: pa.Table,
     book: WinRateBook,
@@ -143,86 +152,93 @@ def _carry_out(
     their arms, within the slots that these still have.
     """
     in_force = arms_in_force(session)
-    elsewhere = set()
-    if in_force is not None:
-        elsewhere = in_other_arms(session, made, in_force, since=header.as_of)
-    situation = read_situation(session, [d.lead_id for d in made], at=at)
-    if made[0].rule_set is not None:
-        version = made[0].rule_set
+    gifts = gifts_of(made)
+    situation = read_situation(session, made["lead_id"], at=at)
+    if header.rule_set is not None:
+        version = header.rule_set
         situation, _ = ruled(session, situation, book, scored=scored, version=version)
-    row = {lead_id: i for i, lead_id in enumerate(situation.lead_ids)}
-    column = {rep_id: j for j, rep_id in enumerate(situation.rep_ids)}
-    stands: list[Decision] = []
-    barred: list[Decision] = []
-    for decision in made:
-        i, j = row.get(decision.lead_id), column.get(decision.rep_id)
-        gone = i is None or j is None or int(situation.codes[i, j]) not in _FOR_TAKING
-        gone = gone or decision.lead_id in elsewhere
-        (barred if gone else stands).append(decision)
+    codes = _codes(situation, gifts)
+    may = np.isin(codes[np.arange(len(gifts)), _column(situation, gifts)], _FOR_TAKING)
+    if in_force is not None:
+        elsewhere = in_other_arms(session, gifts, in_force, since=header.as_of)
+        may &= [gift.lead_id not in elsewhere for gift in gifts]
+    stands = np.flatnonzero(may).tolist()
+    given = [gifts[place] for place in stands]
     limits = {
         entry.rep_id: Limits.of(entry.attributes, situation.counted)
         for entry in situation.roster
     }
-    codes = situation.codes[[row[decision.lead_id] for decision in stands]]
-    codes = drawn_codes(session, header, lines, stands, situation.rep_ids, codes)
-    returned = take_leads(
+    reps = situation.rep_ids
+    codes = drawn_codes(session, header, lines, given, reps, codes[stands, :-1])
+    returned = take_columns(
         session,
-        stands,
+        {name: [of[place] for place in stands] for name, of in made.items()},
         limits=limits,
         local_day=local_day(at, situation.tenant.time_zone),
-        exclusions=Exclusions(situation.rep_ids, codes),
+        exclusions=Exclusions(reps, codes),
         split=None if in_force is None else in_force.split,
     )
-    outbox.emit_all(session, _assigned(stands, returned, at), at=at)
+    outbox.emit_all(session, _assigned(given, returned, at), at=at)
     excluded = [
-        SettledLine(lead_id=decision.lead_id, state=LineState.EXCLUDED)
-        for decision in barred
+        SettledLine(lead_id=gift.lead_id, state=LineState.EXCLUDED)
+        for gift, one in zip(gifts, may.tolist(), strict=True)
+        if not one
     ]
-    return [*_settled(stands, returned), *excluded]
+    return [*_settled(given, returned), *excluded]
 
 
-def _settled(
-    made: Sequence[Decision], returned: Sequence[Returned]
-) -> list[SettledLine]:
+def _codes(situation: Situation, gifts: Sequence[Gift]) -> CodeArray:
+    """Codes of each decision's lead, and one that bars for a rep who is not there.
+
+    Returns:
+        uint8 (n_decisions, n_reps + 1); a lead that is not there is barred altogether.
+    """
+    row = {lead_id: i for i, lead_id in enumerate(situation.lead_ids)}
+    codes = np.pad(situation.codes, ((0, 1), (0, 1)), constant_values=_GONE)
+    return codes[[row.get(gift.lead_id, -1) for gift in gifts]]
+
+
+def _column(situation: Situation, gifts: Sequence[Gift]) -> list[int]:
+    """Place of each decision's rep; the last one of ``_codes`` for nobody."""
+    place = situation.roster.team.place
+    return [place.get(gift.rep_id, -1) for gift in gifts]
+
+
+def _settled(given: Sequence[Gift], returned: Sequence[Returned]) -> list[SettledLine]:
     why = {one.decision.lead_id: one.why for one in returned}
-    settled = []
-    for decision in made:
-        reason = why.get(decision.lead_id)
-        if reason is None:
-            settled.append(
-                SettledLine(
-                    lead_id=decision.lead_id,
-                    state=LineState.COMMITTED,
-                    decision_id=decision.decision_id,
-                )
-            )
-            continue
-        state = LineState.EXCLUDED
-        if isinstance(reason, AlreadyOwned):
-            state = LineState.OWNED
-        elif isinstance(reason, CapacityReached):
-            state = LineState.FULL
-        settled.append(SettledLine(lead_id=decision.lead_id, state=state))
-    return settled
+    return [
+        SettledLine(lead_id=gift.lead_id, state=state, decision_id=gift.decision_id)
+        if (state := _state(why.get(gift.lead_id))) is LineState.COMMITTED
+        else SettledLine(lead_id=gift.lead_id, state=state)
+        for gift in given
+    ]
+
+
+def _state(why: Refused | None) -> LineState:
+    if why is None:
+        return LineState.COMMITTED
+    if isinstance(why, AlreadyOwned):
+        return LineState.OWNED
+    return LineState.FULL if isinstance(why, CapacityReached) else LineState.EXCLUDED
 
 
 def _assigned(
-    made: Sequence[Decision], returned: Sequence[Returned], at: datetime
+    given: Sequence[Gift], returned: Sequence[Returned], at: datetime
 ) -> list[Event]:
     refused = {one.decision.lead_id for one in returned}
+    told = [gift for gift in given if gift.lead_id not in refused]
     return [
         Event(
-            event_id=new_id(at),
+            event_id=event_id,
             type="rightrep.lead.assigned",
-            subject=decision.lead_id,
+            subject=gift.lead_id,
             time=at,
             data={
-                "lead_id": decision.lead_id,
-                "rep_id": decision.rep_id,
-                "decision_id": decision.decision_id,
-                "policy": decision.policy,
+                "lead_id": gift.lead_id,
+                "rep_id": gift.rep_id,
+                "decision_id": gift.decision_id,
+                "policy": gift.policy,
             },
         )
-        for decision in made
-        if decision.lead_id not in refused
+        for event_id, gift in zip(new_ids(at, len(told)), told, strict=True)
     ]

@@ -26,7 +26,7 @@ from serving.usecases.choosing import OPTIMAL
 from serving.usecases.committing import commit_plan
 from serving.usecases.context import Context
 from serving.usecases.keeping import keep_plan
-from serving.usecases.lead_scores import scorer
+from serving.usecases.lead_scores import scored_before
 from serving.usecases.pricing import PRICES
 from serving.worker import Effect, Handler, Task
 
@@ -68,6 +68,9 @@ def plan(context: Context, task: Task) -> Effect:
         report=task.report,
     )
 
+    version = made.header.rule_set if asked["commit"] else None
+    scored = scored_before(context, made.situation, version)
+
     def effect(session: WriteSession) -> object:
         keep_plan(session, made)
         plan_id = made.header.plan_id
@@ -79,7 +82,7 @@ def plan(context: Context, task: Task) -> Effect:
                 at=context.clock.now(),
                 actor=asked["actor"],
                 atomic=asked["atomic"],
-                scored=scorer(context, task.tenant_id),
+                scored=scored,
             )
             result["lines"] = {state.value: n for state, n in settled.items()}
         return result

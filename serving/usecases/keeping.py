@@ -13,8 +13,8 @@ from rightrep.domain.slots import ArmKey
 from rightrep.errors import Conflict
 from rightrep.store import outbox, plans, prices
 from rightrep.store.exclusions import save_roster
-from rightrep.store.runner_ups import runner_ups_text
 from rightrep.store.session import WriteSession
+from rightrep.store.types import to_json
 from serving.usecases.advice import Scores
 from serving.usecases.arms import log_drawn
 from serving.usecases.choosing import Chosen, runner_ups
@@ -127,7 +127,7 @@ def _lines(made: MadePlan) -> pa.Table:
         "lead_id": pa.array(situation.lead_ids, pa.string()),
         "rep_id": pa.array(rep_ids[rep_of], pa.string()),
         "propensity": chosen.plan.propensity,
-        "runner_ups": [runner_ups_text(row) for row in others],
+        "runner_ups": [to_json(row) for row in others],
         "policy": pa.array(chosen.policy, pa.string()),
     }
     if chosen.ruling is not None:

@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from rightrep.domain.ids import LeadId, TenantId
 from rightrep.domain.lead import LeadKind
+from rightrep.domain.plan import LineState
 from rightrep.errors import ModelUnavailable
+from rightrep.store import plans
 from rightrep.store.leads import leads_alone
 from rightrep.store.sets import batches
 from serving.usecases.context import Context
-from serving.usecases.ruling import LeadScorer
+from serving.usecases.ruling import LeadScorer, already, asks_for_scores
 from serving.usecases.situation import Situation, read_situation
 
 TOGETHER = 500
@@ -50,3 +54,50 @@ def scorer(context: Context, tenant_id: TenantId) -> LeadScorer:
         return dict(zip(ids, told, strict=True))
 
     return scored
+
+
+def plan_scorer(context: Context, tenant_id: TenantId, plan_id: str) -> LeadScorer:
+    """What scores the leads of a kept plan that is about to be committed.
+
+    Raises:
+        NotFound: No such plan.
+    """
+    with context.store.read(tenant_id) as session:
+        version = plans.read_plan(session, plan_id).rule_set
+        if version is None:
+            return already({})
+        lines = plans.read_lines(session, plan_id, state=LineState.PREVIEWED)
+        ids, at = lines["lead_id"].to_pylist(), context.clock.now()
+        situation = read_situation(session, ids, at=at)
+    return scored_before(context, situation, version)
+
+
+def scored_before(
+    context: Context, before: Situation, version: int | None
+) -> LeadScorer:
+    """What tells scores worked out now, while nobody waits for a lock.
+
+    Args:
+        context: The parts of this process.
+        before: The leads.
+        version: The rule set they are given by; None scores nothing.
+
+    Returns:
+        A scorer that scores again only leads of which something else is known by then.
+    """
+    tenant_id = before.tenant.tenant_id
+    with context.store.read(tenant_id) as session:
+        if version is None or not asks_for_scores(session, version):
+            return already({})
+    scored = scorer(context, tenant_id)
+    known, scores = {lead.lead_id: lead for lead in before.leads}, scored(before)
+
+    def again(situation: Situation) -> Mapping[LeadId, int]:
+        same = {
+            lead.lead_id for lead in situation.leads if known.get(lead.lead_id) == lead
+        }
+        changed = [lead_id not in same for lead_id in situation.lead_ids]
+        kept = {lead_id: told for lead_id, told in scores.items() if lead_id in same}
+        return {**kept, **scored(situation.of_leads(np.flatnonzero(changed)))}
+
+    return again

@@ -217,6 +217,16 @@ def after_sale(rules: HandoverRules) -> RuleSet:
     return RuleSet((rule,))
 
 
+def asks_for_scores(session: ReadSession, version: int) -> bool:
+    """Whether a kept rule set asks for what the published model knows.
+
+    Raises:
+        NotFound: No such version.
+    """
+    kept = read_rule_set(session, version)
+    return bool(_fields(rule_set_of(kept.version, kept.rules).rules) & SCORED)
+
+
 def already(scores: Mapping[LeadId, int]) -> LeadScorer:
     """What tells scores that were worked out before."""
     return lambda _situation: scores

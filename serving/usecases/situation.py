@@ -311,12 +311,13 @@ def _barred(
     """Who declined a lead, or owned it before and is cooling down, does not get it."""
     declined = ownership.reps_who(session, OwnershipKind.DECLINED, ids)
     cooling = cooling_reps(session, found, tenant, at)
+    place = {lead_id: i for i, lead_id in enumerate(ids)}
     return [
-        (i, rep_id, code)
+        (place[lead_id], rep_id, code)
         for code, reps_of in (
             (Exclusion.DECLINED, declined),
             (Exclusion.COOL_DOWN, cooling),
         )
-        for i, lead_id in enumerate(ids)
-        for rep_id in reps_of.get(lead_id, ())
+        for lead_id, rep_ids in reps_of.items()
+        for rep_id in rep_ids
     ]

@@ -1,9 +1,12 @@
 """Ownership and capacity: one owner per lead, no rep over a limit."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 from sqlalchemy import Table, delete, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
@@ -12,6 +15,7 @@ from rightrep.domain.decision import Decision, RunnerUp
 from rightrep.domain.ids import LeadId, RepId
 from rightrep.domain.ownership import OwnershipEvent, OwnershipKind
 from rightrep.errors import AlreadyOwned, CapacityReached, Conflict, NotFound
+from rightrep.store.bulk_capacity import take_columns
 from rightrep.store.capacity import NO_LIMITS, Limits, take_lead, take_leads
 from rightrep.store.decisions import get_decision, list_decisions
 from rightrep.store.engine import Store
@@ -30,6 +34,7 @@ from rightrep.store.ownership import (
 from rightrep.store.projection import rebuild_projection
 from rightrep.store.reps import roster
 from rightrep.store.rows import MANY
+from rightrep.store.runner_ups import runner_ups_text
 from rightrep.store.schema import (
     APPEND_ONLY,
     decisions,
@@ -49,7 +54,23 @@ def take(session: WriteSession, lead_id: LeadId, rep_id: RepId) -> Decision:
     return made
 
 
-def test_many_leads_are_taken_at_once_as_they_are_one_by_one(store: Store) -> None:
+def columns_of(made: Sequence[Decision]) -> dict[str, list[Any]]:
+    """The same as a plan's lines give them."""
+    elsewhere = {"tenant_id", "roster", "exclusions"}
+    names = [own.name for own in decisions.c if own.name not in elsewhere]
+    columns = {name: [getattr(one, name) for one in made] for name in names}
+    rows, ranked = columns["feature_row"], columns["runner_ups"]
+    return {
+        **columns,
+        "feature_row": [row.tobytes() for row in rows],
+        "runner_ups": [orjson.Fragment(runner_ups_text(one)) for one in ranked],
+    }
+
+
+@pytest.mark.parametrize("by_column", [False, True])
+def test_many_leads_are_taken_at_once_as_they_are_one_by_one(
+    store: Store, by_column: bool
+) -> None:
     """Many rows go another way into the database than few."""
     records.add_tenant(store)
     n_leads = 3 * MANY
@@ -69,12 +90,12 @@ def test_many_leads_are_taken_at_once_as_they_are_one_by_one(store: Store) -> No
         codes = np.zeros((n_leads, len(reps)), dtype=np.uint8)
         codes[::2, 1] = 7
         limits = {reps[0]: Limits(holding=n_leads // 4)}
-        returned = take_leads(
-            session,
-            made,
-            limits=limits,
-            local_day=TODAY,
-            exclusions=Exclusions(reps, codes),
+        asked: dict[str, Any] = {"limits": limits, "local_day": TODAY}
+        asked["exclusions"] = Exclusions(reps, codes)
+        returned = (
+            take_columns(session, columns_of(made), **asked)
+            if by_column
+            else take_leads(session, made, **asked)
         )
         kept = {
             one.decision_id: one

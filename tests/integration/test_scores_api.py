@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import pytest
 
 from rightrep.domain.ids import LeadId
 from rightrep.domain.roles import Role
+from rightrep.errors import ModelUnavailable
 from rightrep.store import bulk
 from rightrep.store.engine import Store
 from rightrep.store.reps import roster
+from rightrep.store.rules import add_rule_set
 from serving.rule_models import rule_set_of
-from serving.usecases.lead_scores import scorer
+from serving.usecases.lead_scores import scored_before, scorer
 from serving.usecases.ruling import rule_on
 from serving.usecases.situation import read_situation
 from tests.loop_market import make_market, serve_market
@@ -122,6 +125,31 @@ def test_rules_ask_for_the_score_that_the_model_in_force_gives(
         }
 
     assert matched == {"enough": True, "too much": False, "tier": True}
+
+
+def test_a_commit_scores_again_only_leads_that_changed_since_it_was_asked_for(
+    trained: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    when = {"op": "range", "field": "lead_score", "at_least": 0}
+    rules = [{"name": "all", "when": when, "policy": {"name": "random"}}]
+    at, context = trained.clock.now(), trained.context
+    with context.store.write(ACME) as session:
+        version = add_rule_set(session, rules, actor="test", reason="", at=at)
+        ids = bulk.open_leads(session, as_of=at)[:2]
+        before = read_situation(session, ids, at=at)
+    scored = scored_before(context, before, version)
+    told = scored(before)
+    first, second = before.leads
+    changed = replace(first, attributes=replace(first.attributes, grade="other"))
+
+    def unavailable(*_args: object, **_more: object) -> None:
+        raise ModelUnavailable("No model.")
+
+    monkeypatch.setattr(context.advisers, "get", unavailable)
+
+    assert set(told) == set(ids)
+    assert scored(before) == told
+    assert scored(replace(before, leads=[changed, second])) == {ids[1]: told[ids[1]]}
 
 
 def test_a_work_order_is_given_without_a_word_from_the_model(trained: Served) -> None:

@@ -98,7 +98,7 @@ def test_runner_ups_leave_out_the_chosen_and_the_excluded() -> None:
     others = runner_ups(given, None, chosen)
 
     for i, row in enumerate(others):
-        named = {one.rep_id for one in row}
+        named = {rep_id for rep_id, *_ in row}
         assert named == {"r0", "r1", "r3"} - {f"r{chosen.plan.rep_of[i]}"}
 
 
