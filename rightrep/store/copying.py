@@ -1,6 +1,7 @@
 """Many new rows at once, past the statement compiler: COPY on PostgreSQL."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from psycopg import Connection, sql
@@ -66,10 +67,18 @@ def _as_taken(
     if is_postgresql:
         return values
     if isinstance(kind, UtcDateTime):
-        return [None if at is None else to_micros(at) for at in values]
+        return _each_once(values, to_micros)
     if isinstance(kind, Date):
-        return [None if day is None else day.isoformat() for day in values]
+        return _each_once(values, date.isoformat)
     return values
+
+
+def _each_once(
+    values: Sequence[Any], taken: Callable[[Any], int | str]
+) -> list[int | str | None]:
+    """The values as the driver takes them; most rows of a batch have the same one."""
+    known = {value: None if value is None else taken(value) for value in set(values)}
+    return [known[value] for value in values]
 
 
 def _copy(
