@@ -8,6 +8,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
+from optimizer.problem import BoolArray
 from rightrep.domain.days import local_day
 from rightrep.domain.decision import Cause, Gift
 from rightrep.domain.eligibility import CodeArray, Exclusion
@@ -164,27 +165,21 @@ def _carry_out(
         may &= [gift.lead_id not in elsewhere for gift in gifts]
     stands = np.flatnonzero(may).tolist()
     given = [gifts[place] for place in stands]
-    limits = {
-        entry.rep_id: Limits.of(entry.attributes, situation.counted)
-        for entry in situation.roster
-    }
     reps = situation.rep_ids
     codes = drawn_codes(session, header, lines, given, reps, codes[stands, :-1])
     returned = take_columns(
         session,
         {name: [of[place] for place in stands] for name, of in made.items()},
-        limits=limits,
+        limits={
+            entry.rep_id: Limits.of(entry.attributes, situation.counted)
+            for entry in situation.roster
+        },
         local_day=local_day(at, situation.tenant.time_zone),
         exclusions=Exclusions(reps, codes),
         split=None if in_force is None else in_force.split,
     )
     outbox.emit_all(session, _assigned(given, returned, at), at=at)
-    excluded = [
-        SettledLine(lead_id=gift.lead_id, state=LineState.EXCLUDED)
-        for gift, one in zip(gifts, may.tolist(), strict=True)
-        if not one
-    ]
-    return [*_settled(given, returned), *excluded]
+    return _settled(gifts, may, returned)
 
 
 def _codes(situation: Situation, gifts: Sequence[Gift]) -> CodeArray:
@@ -204,13 +199,21 @@ def _column(situation: Situation, gifts: Sequence[Gift]) -> list[int]:
     return [place.get(gift.rep_id, -1) for gift in gifts]
 
 
-def _settled(given: Sequence[Gift], returned: Sequence[Returned]) -> list[SettledLine]:
+def _settled(
+    gifts: Sequence[Gift], may: BoolArray, returned: Sequence[Returned]
+) -> list[SettledLine]:
     why = {one.decision.lead_id: one.why for one in returned}
+    states = [
+        _state(why.get(gift.lead_id)) if asked else LineState.EXCLUDED
+        for gift, asked in zip(gifts, may.tolist(), strict=True)
+    ]
     return [
-        SettledLine(lead_id=gift.lead_id, state=state, decision_id=gift.decision_id)
-        if (state := _state(why.get(gift.lead_id))) is LineState.COMMITTED
-        else SettledLine(lead_id=gift.lead_id, state=state)
-        for gift in given
+        SettledLine(
+            lead_id=gift.lead_id,
+            state=state,
+            decision_id=gift.decision_id if state is LineState.COMMITTED else None,
+        )
+        for gift, state in zip(gifts, states, strict=True)
     ]
 
 
