@@ -14,7 +14,6 @@ from serving.usecases.arm_views import (
     codes_seen,
     ruling_of,
     seed_of,
-    some_of,
     view_of,
 )
 from serving.usecases.arms import NO_ARM, Drawn
@@ -70,7 +69,7 @@ def arm_of_lead(
     """
     one = np.array([lead], dtype=np.int64)
     if arming is None or arming.drawn.place[lead] == NO_ARM:
-        seen = some_of(situation, one)
+        seen = situation.of_leads(one)
         mine = None if ruling is None else ruling_of(ruling, one)
         if arming is None:
             return None, seen, mine
