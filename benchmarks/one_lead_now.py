@@ -162,6 +162,8 @@ def _postgres_copy(url: str) -> Iterator[str]:
                 found = old.execute(select(table)).mappings()
                 while rows := found.fetchmany(5_000):
                     new.execute(insert(table), [dict(row) for row in rows])
+            # As its autovacuum does within minutes of so many rows.
+            new.exec_driver_sql("analyze")
         source.dispose()
         target.dispose()
         store.close()

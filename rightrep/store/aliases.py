@@ -186,7 +186,7 @@ def resolve_many(
             "source": source,
         }
         rows = session.execute(_NAMED[kind], asked).all()
-        # Few records were ever merged, and on PostgreSQL following takes 5 ms.
+        # Following is a recursion, and few records were ever merged.
         if any(row.is_merged for row in rows):
             rows = session.execute(_RESOLVE[kind], asked).all()
         for row in rows:
