@@ -51,6 +51,9 @@ def _amount(value: str) -> str:
     return value
 
 
+After = Annotated[int, Field(ge=-1, lt=2**31)]
+"""The line that a page begins after; -1 is before the first."""
+
 Text = Annotated[str, Field(max_length=255), AfterValidator(_clean)]
 """A short text."""
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field
 
 from optimizer.policies import POLICIES
@@ -20,7 +21,7 @@ from rightrep.store.leads import kinds_of
 from rightrep.store.session import ReadSession, WriteSession
 from serving.dependencies import Parts, Reading, Writing, allow
 from serving.errors import may_raise
-from serving.models import Body, Key, Text, Word
+from serving.models import After, Body, Key, Text, Word
 from serving.routes.decisions import ExcludedOut, RunnerUpOut, excluded_out
 from serving.routes.feedback import ids_of
 from serving.routes.jobs import JobOut, queued
@@ -288,11 +289,13 @@ def post_plan(body: PlanIn, call: Writing) -> Response:
     dependencies=[Depends(allow(Role.SERVICE, Role.MANAGER, Role.ANALYST))],
 )
 def get_plan(
-    plan_id: Key, session: Reading, after: int = -1, limit: int = 100
+    plan_id: Key,
+    session: Reading,
+    after: After = -1,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
 ) -> PlanOut:
     """One plan with a page of its lines."""
     header = plans.read_plan(session, plan_id)
-    limit = max(1, min(limit, 1_000))
     problem = dict(header.problem)
     fairness, arms = problem.pop("fairness", None), problem.pop("arms", {})
     trade_off = problem.pop(TRADE_OFF, None)

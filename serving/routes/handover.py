@@ -16,7 +16,7 @@ from rightrep.store import handover as stored
 from rightrep.store.session import ReadSession, WriteSession
 from serving.dependencies import Parts, Reading, Writing, allow
 from serving.errors import may_raise
-from serving.models import Body, Key, Text
+from serving.models import After, Body, Key, Text
 from serving.routes.jobs import JobOut, queued
 from serving.usecases.handover import (
     HandoverRequest,
@@ -214,7 +214,7 @@ def get_handover_leads(
     handover_id: Key,
     session: Reading,
     state: MoveState | None = None,
-    after: Annotated[int, Query(ge=-1)] = -1,
+    after: After = -1,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
 ) -> HandoverLeadsOut:
     """Who gets which lead, what became of it, and why nobody can take some."""

@@ -7,6 +7,7 @@ import pytest
 from rightrep.domain.ids import TenantId
 from rightrep.domain.roles import Role
 from rightrep.store.engine import Store
+from rightrep.store.plans import list_plans
 from serving.usecases.tenancy import new_key
 from tests.serving_parts import ACME, Served, serve
 
@@ -293,6 +294,21 @@ def test_a_plan_is_previewed_and_then_committed_lead_by_lead(served: Served) -> 
     logged = served.get("/v1/decisions").json()["decisions"]
     assert len(logged) == states["committed"]
     assert {made["policy"] for made in logged} == {"round_robin"}
+
+
+@pytest.mark.parametrize("after", [-2, 2**31, -51178653570197463498752])
+def test_a_page_after_no_line_that_could_be_is_refused(
+    served: Served, after: int
+) -> None:
+    served.add_reps("r1")
+    served.add_leads("a")
+    served.post("/v1/assignments/plan", {"policy": "round_robin"})
+    assert served.work()
+    with served.context.store.read(ACME) as session:
+        [plan] = list_plans(session)
+    for path in (f"assignments/plan/{plan.plan_id}", f"handovers/{plan.plan_id}/leads"):
+        answer = served.get(f"/v1/{path}?after={after}", role=Role.MANAGER)
+        assert answer.status_code == 422, answer.text
 
 
 def test_a_lottery_logs_its_propensity(store: Store, tmp_path: Path) -> None:
