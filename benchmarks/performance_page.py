@@ -1,6 +1,7 @@
 """Write ``docs/performance.md`` and its chart from the figures' JSON files.
 
-``python -m benchmarks.performance_page`` after ``make bench``.
+``python -m benchmarks.performance_page`` after ``make bench``. The files of full runs
+are kept with the code, so that one figure can be measured anew.
 """
 
 import json
@@ -51,24 +52,20 @@ def chart(figures: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def _figures() -> list[dict[str, Any]]:
-    paths = sorted(RESULTS.glob("*.json"))
-    full = {path.stem for path in paths if not path.stem.endswith(".quick")}
-    chosen = [
-        path for path in paths if path.stem.removesuffix(".quick") not in full
-    ] + [path for path in paths if path.stem in full]
-    return [json.loads(path.read_text()) for path in sorted(chosen)]
+    paths = RESULTS.glob("*.json")
+    full = (path for path in paths if not path.stem.endswith(".quick"))
+    return [json.loads(path.read_text()) for path in sorted(full)]
 
 
 def _section(figure: Mapping[str, Any]) -> str:
     bar = "" if figure["bar"] is None else f", bar {figure['bar']:g}"
     held = {True: ", holds", False: ", **missed**", None: ""}[figure["holds"]]
-    quick = " (quick run)" if figure["quick"] else ""
     machine = figure["machine"]
     lines = [
-        f"## {figure['figure']}: {figure['value']:.4g}{bar}{held}{quick}",
+        f"## {figure['figure']}: {figure['value']:.4g}{bar}{held}",
         "",
-        f"{figure['title']}. {machine['cpu']}, {machine['cores']} cores, load average "
-        f"{machine['load_average']} before the run ended.",
+        f"{figure['title'].rstrip('.')}. {machine['cpu']}, {machine['cores']} cores, "
+        f"load average {machine['load_average']} before the run ended.",
         "",
     ]
     if figure["rows"]:
